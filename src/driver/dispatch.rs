@@ -1,0 +1,1 @@
+//! Which machine and leg a message belongs to.

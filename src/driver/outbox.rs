@@ -1,0 +1,1 @@
+//! One pending MESSAGE a request URI.

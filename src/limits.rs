@@ -1,0 +1,112 @@
+//! How much of anything there may be, and what happens when there would be more.
+
+use core::time::Duration;
+
+/// Bounds and waiting times. Every collection that a peer can grow has its bound here, checked at the
+/// one place where a thing is added.
+///
+/// Defaults are those of the requirements' `limits` and `timers` knobs where these name one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Actions that one call may push; the rest follows on [`Timer::Continue`](crate::Timer::Continue).
+    /// At least 8, default 256.
+    pub batch: usize,
+    /// Member transactions that await a first response at the same time. Default 64, at least 1.
+    pub in_flight: u32,
+    /// How long a member may hold a place of that window without a response. Default 2 s.
+    pub patience: Duration,
+    /// Member legs that ring or are up at the same time; further members wait. Default 256, at least 1.
+    pub legs: u32,
+    /// Entries of a URI-list; above it the list is refused with 400. Default 1,000.
+    pub list_entries: usize,
+    /// Octets of a URI-list's XML; above it the list is refused with 400. Default 256 KiB.
+    pub list_octets: usize,
+    /// Participants of an ad-hoc group, the originator among them; above it 486 with warning 122.
+    /// Default 1,001.
+    pub adhoc_group: usize,
+    /// Members that the host may name for a group; above it the group is refused with 486. Default
+    /// 100,000, at most [`LegId::MAX_SLOT`](crate::LegId::MAX_SLOT).
+    pub group_members: usize,
+    /// Octets of one message that a client receives; above it 488 (announced) or 413. Default 10 MiB.
+    pub message: u64,
+    /// Octets up to which a receiving session assembles a message and hands it over whole; above it
+    /// the application gets the pieces as they come. Default 64 KiB.
+    pub whole: u64,
+    /// Octets of a large message that the controlling function keeps; above it 413. Default 10 MiB.
+    pub stored: u64,
+    /// Separate ranges of one incoming message; above it 413. Default 1,024.
+    pub ranges: usize,
+    /// Unanswered MSRP chunks a session, at most 8. Default 8.
+    pub chunks: usize,
+    /// Messages that wait for one request URI; above it the new one is handed back. Default 64.
+    pub queue: usize,
+    /// Answered requests whose answer is remembered; the oldest is forgotten first. Default 4,096.
+    pub answered: usize,
+    /// Early dialogs of one INVITE that are told apart; further forks are ignored until they answer. Default 8.
+    pub forks: usize,
+    /// Octets of our copy of a peer's identifiers (tags, URIs, Call-ID, route set) a dialog; above it the request is
+    /// refused with 400, the response is treated as a failure. Default 4 KiB.
+    pub dialog_octets: usize,
+
+    /// How long a large message may wait for its MSRP connection and its binding. Default 30 s.
+    pub connect_wait: Duration,
+    /// How long a passive receiver waits for the binding SEND. Default 30 s.
+    pub bind: Duration,
+    /// How long a chunk may stay unanswered after its last octet was written (RFC 4975 §7.1.1). Default 30 s.
+    pub msrp_response: Duration,
+    /// How long an INVITE may ring. Default 180 s.
+    pub ring: Duration,
+    /// How long the application may think about an invitation or a page before it is refused with 480. Default 180 s.
+    pub decide: Duration,
+    /// How long the controlling function goes on delivering a large message to a member, from that
+    /// member's own INVITE. Default 180 s.
+    pub delivery: Duration,
+    /// How long an incoming message may take from one chunk to the next. Default 540 s (RFC 7701 §6.1).
+    pub chunk_reception: Duration,
+    /// How long the host may take to look up a group or a policy before 500. Default 20 s.
+    pub lookup: Duration,
+    /// How long a transaction of ours may stay without a final response after CANCEL, and a 2xx of ours
+    /// without ACK: 64·T1 (RFC 3261 §9.1, §13.3.1.4). Default 32 s.
+    pub final_wait: Duration,
+    /// T1 of RFC 3261 §17.1.1.1, the first interval at which a 2xx is repeated. Default 500 ms.
+    pub t1: Duration,
+    /// T2 of RFC 3261 §17.1.2.2, the longest interval at which a 2xx is repeated. Default 4 s.
+    pub t2: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let s = Duration::from_secs;
+        Self {
+            batch: 256,
+            in_flight: 64,
+            patience: s(2),
+            legs: 256,
+            list_entries: 1_000,
+            list_octets: 256 * 1024,
+            adhoc_group: 1_001,
+            group_members: 100_000,
+            message: 10 * 1024 * 1024,
+            whole: 64 * 1024,
+            stored: 10 * 1024 * 1024,
+            ranges: 1_024,
+            chunks: 8,
+            queue: 64,
+            answered: 4_096,
+            forks: 8,
+            dialog_octets: 4 * 1024,
+            connect_wait: s(30),
+            bind: s(30),
+            msrp_response: s(30),
+            ring: s(180),
+            decide: s(180),
+            delivery: s(180),
+            chunk_reception: s(540),
+            lookup: s(20),
+            final_wait: s(32),
+            t1: Duration::from_millis(500),
+            t2: s(4),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Messages over MSRP (RFC 4975): one byte stream, several sessions.
+
+use core::fmt;
+
+use arrayvec::ArrayString;
+
+mod connection;
+mod range;
+mod receive;
+mod send;
+mod session;
+
+/// A Message-ID or transaction id: at most 32 letters (RFC 4975 §9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ident(ArrayString<32>);
+
+impl Ident {
+    /// Copies an identifier; `None` if it is longer than 32 octets or empty.
+    pub fn copy(text: &str) -> Option<Self> {
+        (!text.is_empty())
+            .then(|| ArrayString::from(text).ok().map(Self))
+            .flatten()
+    }
+
+    /// The identifier as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Ident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

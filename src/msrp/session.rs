@@ -1,0 +1,1 @@
+//! One MSRP session of one leg.

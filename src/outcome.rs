@@ -1,0 +1,72 @@
+//! What became of a message, one typed outcome a recipient.
+
+use crate::Status;
+
+/// The final word on one message and one recipient.
+///
+/// Ordered by how much is known: a 200 from a device, a 202 from a server and a report at the user
+/// plane say different things, and are kept apart (D-32).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// A final device has it: 200 to a MESSAGE (RFC 3428 §7), or a success report that covers it.
+    Delivered,
+    /// A server has taken it on: 202, or the report of a focus. What the recipients got is not known.
+    AcceptedByServer,
+    /// The peer's MSRP stack took every octet; nobody said more.
+    Sent,
+    /// Every octet was taken, and the report that was asked for never came.
+    Unconfirmed,
+    /// The recipient's user refused it: 6xx.
+    Refused(Status),
+    /// It did not arrive.
+    Failed(Failure),
+    /// Nothing is known: the request was sent and nobody answered (CC-35).
+    Unknown,
+    /// The sender took it back before it was through.
+    Cancelled,
+}
+
+/// Why a message did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failure {
+    /// A SIP status without a better name below.
+    Status(Status),
+    /// 3xx: the recipient is elsewhere. Never followed by itself (CC-37).
+    Redirected(Status),
+    /// 480 although asked for explicitly: no device with this service (CC-36).
+    NotReachable,
+    /// 415, 606 or an answer without a type of ours.
+    UnsupportedType,
+    /// 413, 513, or more than the recipient's `max-size`.
+    TooLarge,
+    /// The group is larger than the server allows (486 or 403 with warning 122).
+    TooManyParticipants,
+    /// The server does not explode lists (403, or 420 naming a list option).
+    ListUnsupported,
+    /// 403 with warning 127.
+    NotAuthorised,
+    /// The session timer could not be agreed on (422 without end).
+    SessionInterval,
+    /// The answer to our offer is missing, malformed or does not let us send.
+    BadAnswer,
+    /// The message could not be sent: no transport, or no route.
+    Transport,
+    /// The MSRP connection did not come up in time, or was refused.
+    NotConnected,
+    /// The MSRP connection broke.
+    ConnectionLost,
+    /// The peer ended the session before it had the whole message.
+    Incomplete,
+    /// A chunk or a report carried this MSRP status.
+    Msrp(u16),
+    /// A chunk stayed unanswered for 30 s: treated like 408.
+    NoResponse,
+    /// Nobody answered the invitation in time.
+    NoAnswer,
+    /// The delivery took longer than allowed.
+    TooSlow,
+    /// The controlling function did not get the whole message from its sender.
+    NothingToSend,
+}

@@ -1,0 +1,1 @@
+//! The effective list of recipients: no duplicates, no sender, copy control applied.

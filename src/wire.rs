@@ -1,0 +1,8 @@
+//! Bytes to values and back: the only place that reads untrusted octets.
+
+pub mod lists;
+pub mod mime;
+pub mod msrp;
+pub mod sdp;
+pub mod sip;
+pub mod uri;

@@ -1,0 +1,1 @@
+//! URI-lists (RFC 4826, RFC 5364).

@@ -1,0 +1,1 @@
+//! MIME bodies (RFC 2046, RFC 5621).

@@ -1,0 +1,1 @@
+//! MSRP frames (RFC 4975).
