@@ -108,6 +108,9 @@ impl Method {
 pub struct Methods(u16);
 
 impl Methods {
+    /// The empty set.
+    pub const NONE: Self = Self(0);
+
     /// The set with one more method.
     #[must_use]
     pub const fn with(self, method: Method) -> Self {
