@@ -200,8 +200,7 @@ impl<'a> Context<'a> {
     }
 
     pub(crate) fn token(&mut self) -> Token {
-        let (a, b) = (self.entropy.draw(), self.entropy.draw());
-        Token([a as u32, (a >> 32) as u32, b as u32])
+        Token::sealed(self.entropy.draw(), self.config.key)
     }
 
     pub(crate) fn tag(&mut self) -> Tag {
