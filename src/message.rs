@@ -168,15 +168,23 @@ pub(crate) struct Span {
     pub(crate) len: u32,
 }
 
+/// Where an [`Address`] stands in a text; empty when it is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) uri: Span,
+    pub(crate) params: Span,
+}
+
 /// The header fields of a message.
 #[derive(Clone, Debug)]
 pub struct Head {
     /// The header lines, each ended by CRLF, unfolded. UTF-8.
     pub(crate) lines: Bytes,
-    pub(crate) from: Span,
-    pub(crate) to: Span,
+    pub(crate) from: Place,
+    pub(crate) to: Place,
     pub(crate) call_id: Span,
-    pub(crate) contact: Span,
+    /// The first Contact value.
+    pub(crate) contact: Place,
     pub(crate) cseq: u32,
     pub(crate) cseq_method: Method,
     pub(crate) max_forwards: Option<u8>,

@@ -1,1 +1,466 @@
 //! SIP messages (RFC 3261).
+
+use alloc::vec::Vec;
+
+use bytes::{Bytes, BytesMut};
+
+use self::fields::Scan;
+use self::text::Field;
+use super::mime;
+use super::uri::{bad, is_token};
+use crate::message::Head;
+use crate::{Flaw, Method, Request, Response, Status, Uri};
+
+mod address;
+mod fields;
+mod head;
+mod text;
+mod write;
+
+pub use write::{ack_of, cancel_of, write_refusal, write_request, write_response};
+
+/// Header fields that a message may have, each repetition counted; above it the message is refused with 513.
+pub const MAX_FIELDS: usize = 256;
+
+/// Octets that the start line and the header fields may have together; above it the message is refused with 513.
+pub const MAX_HEAD: usize = 65_535;
+
+/// Header fields up to which a head is read in place.
+const IN_PLACE: usize = 48;
+
+/// A SIP message.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// A request.
+    Request(Request),
+    /// A response.
+    Response(Response),
+}
+
+/// Reads one message: a datagram, or what [`frame`] found on a stream.
+///
+/// Nothing is copied: head and body are slices of `input`. Only a head that is folded, has blanks before a colon, escaped
+/// control characters or more than 48 fields is written anew. CRLFs before the message are passed over (RFC 3261
+/// §7.5), and octets after the body are ignored (§18.3).
+///
+/// # Errors
+///
+/// The first flaw, with the status to answer: 400, 416 for an unknown scheme in the Request-URI, 505 for another version, 513
+/// beyond [`MAX_HEAD`] or [`MAX_FIELDS`]. Responses and ACKs are never answered.
+pub fn parse(input: &Bytes) -> Result<Message, Flaw> {
+    read(input, None)
+}
+
+/// Reads one message that must be a request; see [`parse`].
+///
+/// # Errors
+///
+/// As [`parse`], and a response is a flaw.
+pub fn parse_request(input: &Bytes) -> Result<Request, Flaw> {
+    match parse(input)? {
+        Message::Request(request) => Ok(request),
+        Message::Response(_) => Err(bad(0, "response where a request was expected")),
+    }
+}
+
+/// Reads one message that must be a response; see [`parse`].
+///
+/// # Errors
+///
+/// As [`parse`], and a request is a flaw.
+pub fn parse_response(input: &Bytes) -> Result<Response, Flaw> {
+    match parse(input)? {
+        Message::Response(response) => Ok(response),
+        Message::Request(_) => Err(bad(0, "request where a response was expected")),
+    }
+}
+
+/// The length of the first message on a stream, CRLFs before it included; `None` while it is not complete.
+///
+/// `limit` bounds the message in octets, head and body together. Keep-alives in front do not count: see [`keep_alive`].
+///
+/// # Errors
+///
+/// The stream cannot be followed any further: Content-Length is missing (RFC 3261 §18.3), repeated or no number (400), or
+/// the message is larger than `limit` or its head than [`MAX_HEAD`] (513).
+pub fn frame(input: &[u8], limit: usize) -> Result<Option<usize>, Flaw> {
+    let begin = keep_alive(input);
+    let message = input.get(begin..).unwrap_or_default();
+    let too_large = Flaw {
+        at: begin,
+        what: "message is too large",
+        status: Status(513),
+    };
+    let Some(end) = memchr::memmem::find(message, b"\r\n\r\n") else {
+        return match message.len() > limit.min(MAX_HEAD) {
+            true => Err(too_large),
+            false => Ok(None),
+        };
+    };
+    if end > MAX_HEAD {
+        return Err(too_large);
+    }
+    let head = message.get(..end + 2).unwrap_or_default();
+    let body = content_length(head).map_err(|flaw| Flaw {
+        at: begin + flaw.at,
+        ..flaw
+    })?;
+    let length = usize::try_from(body)
+        .ok()
+        .and_then(|body| body.checked_add(end + 4))
+        .filter(|length| *length <= limit)
+        .ok_or(too_large)?;
+    Ok((length <= message.len()).then_some(begin + length))
+}
+
+/// The number of CRs and LFs in front: keep-alives (RFC 5626 §3.5.1), to be dropped from a stream's buffer.
+pub fn keep_alive(input: &[u8]) -> usize {
+    input
+        .iter()
+        .take_while(|octet| matches!(octet, b'\r' | b'\n'))
+        .count()
+}
+
+/// The Content-Length of a whole head, folded or not.
+fn content_length(head: &[u8]) -> Result<u64, Flaw> {
+    let mut found = None;
+    for (at, field) in folded(head) {
+        let Some((name, value)) = text::line(field) else {
+            continue;
+        };
+        if Field::of(name) != Field::ContentLength {
+            continue;
+        }
+        if found.is_some() {
+            return Err(bad(at, "Content-Length is repeated"));
+        }
+        let value = core::str::from_utf8(value).unwrap_or_default();
+        found = Some(fields::length(value).ok_or(bad(at, "Content-Length is no number"))?);
+    }
+    found.ok_or(bad(0, "no Content-Length on a stream"))
+}
+
+/// The lines of a head, each with its continuations and with its offset.
+fn folded(head: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut rest = head;
+    core::iter::from_fn(move || {
+        let at = head.len() - rest.len();
+        // After the empty line comes the body, whatever it begins with.
+        let is_last = |end: &usize| {
+            rest.starts_with(b"\r\n") || !matches!(rest.get(end + 1), Some(b' ' | b'\t'))
+        };
+        let end = memchr::memchr_iter(b'\n', rest).find(is_last)?;
+        let (line, tail) = rest.split_at_checked(end + 1)?;
+        rest = tail;
+        Some((at, line.strip_suffix(b"\r\n").unwrap_or(line)))
+    })
+}
+
+impl Request {
+    /// Makes a request from its pieces, as a host has them that parses itself: through the same door as [`parse`].
+    ///
+    /// `headers` are names and values in order, Via and all. The body is not copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`]; positions refer to the message as it would be written. A name or value with a CR or LF is a flaw: it
+    /// would be read as something else.
+    pub fn build<'a>(
+        method: &str,
+        uri: &str,
+        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+        body: Bytes,
+    ) -> Result<Self, Flaw> {
+        let mut head = BytesMut::new();
+        for piece in [method, " ", uri, " SIP/2.0\r\n"] {
+            head.extend_from_slice(piece.as_bytes());
+        }
+        match build(head, [method, uri], headers, body)? {
+            Message::Request(request) => Ok(request),
+            Message::Response(_) => Err(bad(0, "method is no token")),
+        }
+    }
+}
+
+impl Response {
+    /// Makes a response from its pieces; see [`Request::build`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::build`].
+    pub fn build<'a>(
+        status: Status,
+        headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+        body: Bytes,
+    ) -> Result<Self, Flaw> {
+        let mut head = BytesMut::new();
+        write::status_line(&mut head, status);
+        match build(head, [], headers, body)? {
+            Message::Response(response) => Ok(response),
+            Message::Request(_) => Err(bad(0, "status line is none")),
+        }
+    }
+}
+
+fn build<'a, const N: usize>(
+    mut head: BytesMut,
+    start: [&str; N],
+    headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+    body: Bytes,
+) -> Result<Message, Flaw> {
+    let breaks = |text: &str| text.contains(['\r', '\n']);
+    if start.iter().any(|piece| breaks(piece)) {
+        return Err(bad(0, "start line holds a line break"));
+    }
+    for (name, value) in headers {
+        if breaks(name) || breaks(value) {
+            return Err(bad(head.len(), "header field holds a line break"));
+        }
+        for piece in [name, ": ", value, "\r\n"] {
+            head.extend_from_slice(piece.as_bytes());
+        }
+    }
+    head.extend_from_slice(b"\r\n");
+    read(&head.freeze(), Some(body))
+}
+
+/// What the first line says.
+enum Start<'a> {
+    Request(&'a str, Method, Uri),
+    Response(Status),
+}
+
+/// Reads a message whose body follows its head, or is given apart.
+fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
+    let begin = keep_alive(input);
+    let rest = input.get(begin..).unwrap_or_default();
+    let end = memchr::memchr(b'\n', rest).ok_or(bad(input.len(), "start line has no end"))?;
+    let line = rest
+        .get(..end)
+        .and_then(|line| line.strip_suffix(b"\r"))
+        .ok_or(bad(begin + end, "line is not ended by CRLF"))?;
+    let start = start(input, begin, line)?;
+    let method = match start {
+        Start::Request(method, ..) => Some(method),
+        Start::Response(_) => None,
+    };
+
+    let block_at = begin + end + 1;
+    let block = rest.get(end + 1..).unwrap_or_default();
+    let mut slots = [httparse::EMPTY_HEADER; IN_PLACE];
+    let (scan, end) = match httparse::parse_headers(block, &mut slots) {
+        Ok(httparse::Status::Complete((length, found))) => {
+            let lines = input.slice(block_at..block_at + length.saturating_sub(2));
+            in_place(&lines, block, length, found, method).map(|scan| (scan, length))
+        }
+        Ok(httparse::Status::Partial) => Err(bad(block.len(), "head has no end")),
+        Err(_) => anew(block, method),
+    }
+    .map_err(|flaw| Flaw {
+        at: block_at + flaw.at,
+        ..flaw
+    })?;
+    if block_at - begin + end > MAX_HEAD {
+        return Err(too_many("head is too large"));
+    }
+
+    let content = body.unwrap_or_else(|| input.slice(block_at + end..));
+    let length = match scan.content_length {
+        Some((at, length)) => usize::try_from(length)
+            .ok()
+            .filter(|length| *length <= content.len())
+            .ok_or(bad(block_at + at, "Content-Length is larger than the body"))?,
+        None => content.len(),
+    };
+    let body = mime::body(scan.head.lines.clone(), content.slice(..length));
+    let head = scan.head;
+    Ok(match start {
+        Start::Request(_, method, uri) => Message::Request(Request {
+            method,
+            uri,
+            head,
+            body,
+        }),
+        Start::Response(status) => Message::Response(Response { status, head, body }),
+    })
+}
+
+fn start<'a>(input: &'a Bytes, at: usize, line: &'a [u8]) -> Result<Start<'a>, Flaw> {
+    let line = core::str::from_utf8(line)
+        .map_err(|error| bad(at + error.valid_up_to(), "start line is not UTF-8"))?;
+    let (first, rest) = line.split_once(' ').ok_or(bad(
+        at,
+        "start line is neither of a request nor of a response",
+    ))?;
+    if first.contains('/') {
+        version(first, at)?;
+        let code = rest.split_once(' ').map_or(rest, |(code, _)| code);
+        return match code.parse::<u16>() {
+            Ok(status @ 100..=699) if code.len() == 3 => Ok(Start::Response(Status(status))),
+            _ => Err(bad(
+                at + first.len() + 1,
+                "status code is not from 100 to 699",
+            )),
+        };
+    }
+    let uri_at = at + first.len() + 1;
+    let (uri, spoken) = rest
+        .rsplit_once(' ')
+        .ok_or(bad(uri_at, "request line has no version"))?;
+    version(spoken, uri_at + uri.len() + 1)?;
+    if first.is_empty() || !first.bytes().all(is_token) {
+        return Err(bad(at, "method is no token"));
+    }
+    let uri = Uri::parse(input.slice(uri_at..uri_at + uri.len())).map_err(|flaw| Flaw {
+        at: uri_at + flaw.at,
+        ..flaw
+    })?;
+    if memchr::memchr(b'?', uri.0.as_ref()).is_some() && uri.headers().next().is_some() {
+        // RFC 3261 §19.1.1: never in a Request-URI, and never to be taken for header fields.
+        return Err(bad(uri_at, "Request-URI has header fields"));
+    }
+    Ok(Start::Request(first, Method::read(first), uri))
+}
+
+fn version(text: &str, at: usize) -> Result<(), Flaw> {
+    if text.eq_ignore_ascii_case("SIP/2.0") {
+        return Ok(());
+    }
+    let sip = text
+        .get(..4)
+        .is_some_and(|name| name.eq_ignore_ascii_case("SIP/"));
+    Err(match sip {
+        true => Flaw {
+            at,
+            what: "version is not SIP/2.0",
+            status: Status(505),
+        },
+        false => bad(at, "version is not of SIP"),
+    })
+}
+
+/// Reads a head that stands as the grammar's short form has it. Flaws count from the head's first octet.
+fn in_place(
+    lines: &Bytes,
+    block: &[u8],
+    length: usize,
+    found: &[httparse::Header<'_>],
+    method: Option<&str>,
+) -> Result<Scan, Flaw> {
+    let base = block.as_ptr().addr();
+    let begin = |text: &[u8]| text.as_ptr().addr().saturating_sub(base);
+    // A lone LF ends a line for HTTP; taken for one here, it would let two readers see two messages.
+    let ends = found
+        .iter()
+        .skip(1)
+        .map(|field| begin(field.name.as_bytes()))
+        .chain([length.saturating_sub(2), length]);
+    for end in ends {
+        if !block
+            .get(..end)
+            .is_some_and(|line| line.ends_with(b"\r\n") || line.is_empty())
+        {
+            return Err(bad(end.saturating_sub(1), "line is not ended by CRLF"));
+        }
+    }
+    let text = core::str::from_utf8(lines)
+        .map_err(|error| bad(error.valid_up_to(), "head is not UTF-8"))?;
+    let fields = found.iter().map(|field| {
+        let at = begin(field.value);
+        (
+            field.name,
+            text.get(at..at + field.value.len()).unwrap_or_default(),
+        )
+    });
+    fields::scan(lines, text, fields, method)
+}
+
+/// Writes a head anew, unfolded and without blanks before the colons, and reads that.
+#[cold]
+fn anew(block: &[u8], method: Option<&str>) -> Result<(Scan, usize), Flaw> {
+    let mut written = Vec::with_capacity(block.len().min(MAX_HEAD));
+    let mut origins = Vec::new();
+    let mut end = None;
+    for (at, line) in folded(block) {
+        if line.is_empty() {
+            end = Some(at + 2);
+            break;
+        }
+        if origins.len() == MAX_FIELDS {
+            return Err(too_many("too many header fields"));
+        }
+        if at + line.len() > MAX_HEAD {
+            return Err(too_many("head is too large"));
+        }
+        origins.push((written.len(), at));
+        unfold(line, &mut written).map_err(|what| bad(at, what))?;
+    }
+    let end = end.ok_or(bad(block.len(), "head has no end"))?;
+    let lines = Bytes::from(written);
+    let origin = |flaw: Flaw| {
+        let line = origins
+            .iter()
+            .rev()
+            .find(|(written, _)| *written <= flaw.at);
+        Flaw {
+            at: line.map_or(0, |(_, at)| *at),
+            ..flaw
+        }
+    };
+    let text = core::str::from_utf8(&lines)
+        .map_err(|error| origin(bad(error.valid_up_to(), "head is not UTF-8")))?;
+    let fields = text::lines(&lines).filter_map(|line| {
+        let (name, value) = text::line(line)?;
+        let text = |piece| core::str::from_utf8(piece).ok();
+        Some((text(name)?, text(value)?))
+    });
+    let scan = fields::scan(&lines, text, fields, method).map_err(origin)?;
+    Ok((scan, end))
+}
+
+fn unfold(line: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
+    let after_cr = |at: usize| line.get(..at).is_some_and(|before| before.ends_with(b"\r"));
+    if !memchr::memchr_iter(b'\n', line).all(after_cr) {
+        return Err("line is not ended by CRLF");
+    }
+    let colon = memchr::memchr(b':', line).ok_or("header field has no colon")?;
+    let (name, value) = line.split_at_checked(colon).unwrap_or_default();
+    let name = name.trim_ascii_end();
+    if name.is_empty() || !name.iter().all(|octet| is_token(*octet)) {
+        return Err("header field name is no token");
+    }
+    out.extend_from_slice(name);
+    out.push(b':');
+    let value = value.get(1..).unwrap_or_default();
+    for piece in value.split(|octet| *octet == b'\n') {
+        let piece = match memchr::memchr(b'\r', piece) {
+            None => piece,
+            Some(at) if at + 1 == piece.len() => piece.get(..at).unwrap_or_default(),
+            Some(_) => return Err("CR without LF"),
+        };
+        let piece = piece.trim_ascii();
+        if piece.is_empty() {
+            continue;
+        }
+        // Control characters may stand in a quoted pair and nowhere else.
+        let mut escaped = false;
+        for octet in piece {
+            if (*octet < b' ' && *octet != b'\t' || *octet == 0x7F) && !escaped {
+                return Err("control character");
+            }
+            escaped = *octet == b'\\' && !escaped;
+        }
+        out.push(b' ');
+        out.extend_from_slice(piece);
+    }
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+fn too_many(what: &'static str) -> Flaw {
+    Flaw {
+        at: 0,
+        what,
+        status: Status(513),
+    }
+}

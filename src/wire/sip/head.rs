@@ -1,0 +1,143 @@
+//! What a head holds beside its fields: found on demand in its lines.
+
+use smallvec::SmallVec;
+
+use super::fields::is_known_option;
+use super::text::{alias, blanks, line, lines, list, number, quoted, span_of};
+use crate::message::{Address, Head, Place, Span};
+
+impl Head {
+    /// The From address.
+    pub fn from(&self) -> Address<'_> {
+        self.address(self.from)
+    }
+
+    /// The To address.
+    pub fn to(&self) -> Address<'_> {
+        self.address(self.to)
+    }
+
+    /// The Call-ID; compared octet by octet (CC-26).
+    pub fn call_id(&self) -> &str {
+        self.text(self.call_id)
+    }
+
+    /// The first Contact, if there is one that is an address.
+    pub fn contact(&self) -> Option<Address<'_>> {
+        (self.contact.uri != Span::default()).then(|| self.address(self.contact))
+    }
+
+    /// Whether the Contact is that of a focus: the feature parameter of the header field, never a parameter of the
+    /// URI (CC-42).
+    pub fn is_focus(&self) -> bool {
+        self.contact()
+            .is_some_and(|contact| contact.feature("isfocus"))
+    }
+
+    /// All header fields in order, names as they are written.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        lines(&self.lines).filter_map(|field| {
+            let (name, value) = line(field)?;
+            Some((utf8(name), utf8(value)))
+        })
+    }
+
+    /// The first header field of that name: the long name or the compact one, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.fields(name).next()
+    }
+
+    /// All header fields of that name in order: the long name or the compact one, in any case.
+    pub fn fields(&self, name: &str) -> impl Iterator<Item = &str> {
+        let other = alias(name);
+        lines(&self.lines).filter_map(move |field| {
+            let (found, value) = line(field)?;
+            let is = |name: &str| found.eq_ignore_ascii_case(name.as_bytes());
+            (is(name) || other.is_some_and(is)).then(|| utf8(value))
+        })
+    }
+
+    /// All values of the header fields of that name, each of a comma-separated list by itself. Commas in quotes and
+    /// angle brackets part nothing.
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.fields(name).flat_map(list)
+    }
+
+    /// The URIs in P-Asserted-Identity, in order (RFC 3325 §9.1).
+    pub fn asserted(&self) -> impl Iterator<Item = &str> {
+        self.values("P-Asserted-Identity")
+            .filter_map(|value| Some(Address::read(value)?.uri))
+    }
+
+    /// The values of Record-Route in order, each to be written into a Route as it is; [`Address::read`] takes it apart.
+    pub fn record_routes(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.routes("Record-Route")
+    }
+
+    /// The values of a header field that holds a route (`Route`, `Record-Route`, `Path`) in order.
+    pub fn routes(&self, name: &str) -> impl DoubleEndedIterator<Item = &str> {
+        let routes: SmallVec<[&str; 4]> = self.values(name).collect();
+        routes.into_iter()
+    }
+
+    /// The values of Warning: code, agent and text (RFC 3261 §20.43). The text is without its quotes, escapes as they are;
+    /// values of another form are left out.
+    pub fn warnings(&self) -> impl Iterator<Item = (u16, &str, &str)> {
+        self.values("Warning").filter_map(|value| {
+            let (code, rest) = number(value)?;
+            let (agent, rest) = span_of(blanks(rest), |octet| !matches!(octet, b' ' | b'\t'));
+            let (text, _) = quoted(blanks(rest))?;
+            let text = text.get(1..text.len().saturating_sub(1))?;
+            Some((u16::try_from(code).ok()?, agent, text))
+        })
+    }
+
+    /// Whether a Warning says this (DR-21): its text begins with `number`, or contains `text` in any case. The code
+    /// before it is not looked at: peers write others than 399 too.
+    pub fn warned(&self, number: u16, text: &str) -> bool {
+        self.warnings().any(|(_, _, said)| {
+            let leading = self::number(said).map(|(leading, _)| leading);
+            leading == Some(u32::from(number)) || contains(said, text)
+        })
+    }
+
+    /// The seconds in Retry-After (RFC 3261 §20.33).
+    pub fn retry_after(&self) -> Option<u32> {
+        Some(number(self.header("Retry-After")?)?.0)
+    }
+
+    /// The option tags in Unsupported (RFC 3261 §20.40).
+    pub fn unsupported(&self) -> impl Iterator<Item = &str> {
+        self.values("Unsupported")
+    }
+
+    /// The option tags in Require that this crate does not know: what 420 lists in Unsupported (CC-107).
+    pub fn unknown_required(&self) -> impl Iterator<Item = &str> {
+        self.values("Require").filter(|tag| !is_known_option(tag))
+    }
+
+    fn address(&self, place: Place) -> Address<'_> {
+        Address {
+            uri: self.text(place.uri),
+            params: self.text(place.params),
+        }
+    }
+
+    fn text(&self, span: Span) -> &str {
+        let at = usize::try_from(span.at).unwrap_or(usize::MAX);
+        let end = usize::try_from(span.len).map_or(usize::MAX, |len| at.saturating_add(len));
+        utf8(self.lines.get(at..end).unwrap_or_default())
+    }
+}
+
+fn utf8(octets: &[u8]) -> &str {
+    core::str::from_utf8(octets).unwrap_or_default()
+}
+
+fn contains(text: &str, part: &str) -> bool {
+    !part.is_empty()
+        && text
+            .as_bytes()
+            .windows(part.len())
+            .any(|window| window.eq_ignore_ascii_case(part.as_bytes()))
+}
