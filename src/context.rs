@@ -172,8 +172,8 @@ impl<'a> Context<'a> {
         self.leg
     }
 
-    /// One more thing to do.
-    pub(crate) fn act(&mut self, action: Action) {
+    /// One more thing to do, for the leg of this context: how roles speak, those of a host or a test too.
+    pub fn act(&mut self, action: Action) {
         self.actions.queue.push((self.leg, action));
     }
 

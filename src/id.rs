@@ -106,7 +106,10 @@ fn seal(high: u32, low: u32, key: [u64; 2]) -> u32 {
 }
 
 /// A hash that nobody without the key can foresee: SipHash-2-4.
-#[expect(deprecated, reason = "the only keyed hash in `core`, and here for good")]
+#[expect(
+    deprecated,
+    reason = "the only keyed hash in `core`, and here for good"
+)]
 pub(crate) fn keyed([a, b]: [u64; 2]) -> impl Hasher {
     core::hash::SipHasher::new_with_keys(a, b)
 }

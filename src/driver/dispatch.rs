@@ -136,13 +136,7 @@ impl<I: Copy + Ord + Add<Duration, Output = I>> Dispatch<I> {
     ///
     /// A [`Route::Stranger`] is remembered as pending until [`learn`](Self::learn) sees its answer;
     /// a driver that answers it itself says so by [`answered`](Self::answered).
-    pub fn route(
-        &mut self,
-        txn: ServerTxn,
-        request: &Request,
-        config: &Config,
-        now: I,
-    ) -> Route {
+    pub fn route(&mut self, txn: ServerTxn, request: &Request, config: &Config, now: I) -> Route {
         if let Some(tag) = request.head.to().tag() {
             return match Tag::read(tag).and_then(|tag| self.legs.get(&tag)) {
                 Some(&(machine, leg)) => Route::Leg(machine, leg),
@@ -207,18 +201,13 @@ impl<I: Copy + Ord + Add<Duration, Output = I>> Dispatch<I> {
     }
 
     fn close(&mut self, machine: MachineId, leg: LegId) {
-        if let Some(tag) = self.tags.remove(&(machine, leg)) {
+        let tag = self.tags.remove(&(machine, leg));
+        if let Some(tag) = tag.filter(|tag| self.legs.get(tag) == Some(&(machine, leg))) {
             self.legs.remove(&tag);
         }
     }
 
-    fn stranger(
-        &mut self,
-        txn: ServerTxn,
-        request: &Request,
-        config: &Config,
-        now: I,
-    ) -> Route {
+    fn stranger(&mut self, txn: ServerTxn, request: &Request, config: &Config, now: I) -> Route {
         let key = fingerprint(request.method, &request.head, config.key);
         match self.memory.get(&key).map(|memory| &memory.answer) {
             Some(None) => return Route::Merged,
@@ -268,7 +257,11 @@ impl<I> fmt::Debug for Dispatch<I> {
 /// they could make two requests look like one.
 fn fingerprint(method: Method, head: &Head, key: [u64; 2]) -> u64 {
     let mut hash = keyed(key);
-    for text in [method.as_str(), head.call_id(), head.from().tag().unwrap_or_default()] {
+    for text in [
+        method.as_str(),
+        head.call_id(),
+        head.from().tag().unwrap_or_default(),
+    ] {
         hash.write(text.as_bytes());
         hash.write_u8(0xFF);
     }

@@ -5,9 +5,7 @@ use core::fmt::Write;
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 
-use crate::{
-    ClientTxn, Config, Fresh, Method, Outgoing, Response, Tag, Token, Uri,
-};
+use crate::{ClientTxn, Config, Fresh, Method, Outgoing, Response, Tag, Token, Uri};
 
 /// The ACK and the BYE for a 2xx to an INVITE whose leg is gone: cancelled and given up, or forked to
 /// one more phone (CC-03, CC-82). Built from the response alone, so that no leg lingers for it.
