@@ -172,8 +172,8 @@ impl<'a> Context<'a> {
         self.leg
     }
 
-    /// One more thing to do.
-    pub(crate) fn act(&mut self, action: Action) {
+    /// One more thing to do, for the leg of this context: how roles speak, those of a host or a test too.
+    pub fn act(&mut self, action: Action) {
         self.actions.queue.push((self.leg, action));
     }
 
@@ -200,8 +200,7 @@ impl<'a> Context<'a> {
     }
 
     pub(crate) fn token(&mut self) -> Token {
-        let (a, b) = (self.entropy.draw(), self.entropy.draw());
-        Token([a as u32, (a >> 32) as u32, b as u32])
+        Token::sealed(self.entropy.draw(), self.config.key)
     }
 
     pub(crate) fn tag(&mut self) -> Tag {

@@ -1,5 +1,14 @@
 //! What every driver needs, without a runtime: which timer next, whose message is this, who waits for whom.
+//!
+//! A driver owns sockets, a clock and randomness. It hands events to machines, performs the actions
+//! that it gets back, and shows each of them to [`Dispatch::learn`] on the way.
 
 mod dispatch;
 mod outbox;
+mod stray;
 mod timers;
+
+pub use dispatch::{Dispatch, Role, Route};
+pub use outbox::{Outbox, Pushed};
+pub use stray::stray;
+pub use timers::TimerQueue;

@@ -1,6 +1,7 @@
 //! Names of things: machines, legs, transactions, recipients, messages and minted tokens.
 
 use core::fmt;
+use core::hash::Hasher;
 
 /// A machine, named by the driver when it creates one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,9 +67,52 @@ pub struct ChunkId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MsrpTxn(pub u32);
 
-/// 96 random bits, from which a Call-ID and a tag, a conference URI or a Message-ID are made.
+/// 96 bits, from which a Call-ID and a tag, a conference URI or a Message-ID are made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token(pub [u32; 3]);
+
+impl Token {
+    /// 64 random bits, and 32 that only those who know `key` can make from them: so that we recognise
+    /// a token of ours without remembering it. Each half of the tag that is made of the last 64 bits
+    /// is as hard to guess as RFC 3261 §19.3 asks.
+    pub fn sealed(random: u64, key: [u64; 2]) -> Self {
+        let [high, low] = [(random >> 32) as u32, random as u32];
+        Self([high, low, seal(high, low, key)])
+    }
+
+    /// Whether it was sealed with `key`. One in 2³² that was not is taken for one that was.
+    pub fn verifies(self, key: [u64; 2]) -> bool {
+        let Self([high, low, sealed]) = self;
+        seal(high, low, key) == sealed
+    }
+
+    /// Reads a token as it is written; `None` if the text has another shape. Case matters, as it does
+    /// in the Call-ID (CC-26).
+    pub fn read(text: &str) -> Option<Self> {
+        let shaped = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        if text.len() != 24 || !text.bytes().all(shaped) {
+            return None;
+        }
+        let word = |at| u32::from_str_radix(text.get(at..at + 8)?, 16).ok();
+        Some(Self([word(0)?, word(8)?, word(16)?]))
+    }
+}
+
+fn seal(high: u32, low: u32, key: [u64; 2]) -> u32 {
+    let mut hash = keyed(key);
+    hash.write_u32(high);
+    hash.write_u32(low);
+    hash.finish() as u32
+}
+
+/// A hash that nobody without the key can foresee: SipHash-2-4.
+#[expect(
+    deprecated,
+    reason = "the only keyed hash in `core`, and here for good"
+)]
+pub(crate) fn keyed([a, b]: [u64; 2]) -> impl Hasher {
+    core::hash::SipHasher::new_with_keys(a, b)
+}
 
 /// Lower-case hexadecimal, 24 letters: distinct without regard to case (CC-26).
 impl fmt::Display for Token {

@@ -1,0 +1,358 @@
+//! The invariants, watched over everything that goes into and comes out of the machines of one node.
+//!
+//! Prohibitions are checked as things happen; obligations when they fall due: at a leg's `Closed`, at
+//! a machine's end, and when the run is over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use simple_im::{
+    Action, ClientTxn, LegId, Limits, MachineId, MessageId, Method, Notice, Outgoing, RecipientId,
+    Reply, ServerTxn, Status, Timer, Token,
+};
+
+use super::Time;
+
+/// Watches the machines of one node.
+#[derive(Debug)]
+pub struct Monitor {
+    limits: Limits,
+    /// Whether a copy may go back to where it came from (CC-73).
+    echo: bool,
+    machines: BTreeMap<MachineId, Watch>,
+    /// What was broken, in the order in which it was seen.
+    pub broken: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Watch {
+    legs: BTreeMap<LegId, Leg>,
+    closed: BTreeSet<LegId>,
+    /// Requests that arrived, and their final answers.
+    owed: BTreeMap<ServerTxn, (Method, Option<Reply>)>,
+    outcomes: BTreeSet<(MessageId, RecipientId)>,
+    members: BTreeSet<RecipientId>,
+    /// Outcomes that the harness knows to be due.
+    expected: BTreeSet<(MessageId, RecipientId)>,
+    /// Where requests outside dialogs went, and the token that makes a retry a retry.
+    targets: BTreeMap<(Method, String), Token>,
+    /// Who sent the request that began it all.
+    origin: Option<String>,
+    /// Who has its place in the fan-out window.
+    window: BTreeSet<(LegId, ClientTxn)>,
+    over: bool,
+}
+
+#[derive(Debug, Default)]
+struct Leg {
+    running: BTreeSet<Timer>,
+    stopped: BTreeSet<Timer>,
+    msrp: bool,
+    released: bool,
+    heard: BTreeMap<ClientTxn, Heard>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    Nothing,
+    Provisional,
+    Success,
+    Failure,
+}
+
+impl Monitor {
+    pub fn new(limits: Limits, echo: bool) -> Self {
+        Self {
+            limits,
+            echo,
+            machines: BTreeMap::new(),
+            broken: Vec::new(),
+        }
+    }
+
+    /// A machine is made, for a request from `origin` or by the application.
+    pub fn born(&mut self, machine: MachineId, origin: Option<String>) {
+        let origin = origin.filter(|_| !self.echo);
+        let watch = Watch {
+            origin,
+            ..Watch::default()
+        };
+        self.machines.insert(machine, watch);
+    }
+
+    /// The application handed over a message for this recipient: an outcome is due.
+    pub fn expect(&mut self, machine: MachineId, message: MessageId, recipient: RecipientId) {
+        let watch = self.machines.entry(machine).or_default();
+        watch.expected.insert((message, recipient));
+    }
+
+    /// A request, ACK apart, is about to be handed to the machine.
+    pub fn request(&mut self, machine: MachineId, txn: ServerTxn, method: Method) {
+        let watch = self.machines.entry(machine).or_default();
+        watch.owed.insert(txn, (method, None));
+    }
+
+    /// The driver answered in the machine's place.
+    pub fn excused(&mut self, machine: MachineId, txn: ServerTxn) {
+        self.machines.entry(machine).or_default().owed.remove(&txn);
+    }
+
+    /// A response (`None`: a failure) is about to be handed to the machine.
+    pub fn response(
+        &mut self,
+        machine: MachineId,
+        leg: LegId,
+        txn: ClientTxn,
+        status: Option<Status>,
+    ) {
+        let watch = self.machines.entry(machine).or_default();
+        watch.window.remove(&(leg, txn));
+        let heard = match status {
+            Some(status) if status.is_provisional() => Heard::Provisional,
+            Some(status) if status.is_success() => Heard::Success,
+            _ => Heard::Failure,
+        };
+        if let Some(leg) = watch.legs.get_mut(&leg) {
+            leg.heard.insert(txn, heard);
+        }
+    }
+
+    /// A timer is about to fire.
+    pub fn fired(&mut self, machine: MachineId, leg: LegId, timer: Timer) {
+        let watch = self.machines.entry(machine).or_default();
+        if timer == Timer::Patience {
+            watch.window.retain(|(at, _)| *at != leg);
+        }
+        let running = watch.legs.get_mut(&leg);
+        if !running.is_some_and(|leg| leg.running.remove(&timer)) {
+            self.broken
+                .push(format!("{machine:?} {leg:?}: {timer:?} fires and does not run"));
+        }
+    }
+
+    /// The machine's timers that were stopped and do not run: to fire them must do nothing (invariant 8).
+    pub fn stopped(&self, machine: MachineId) -> Vec<(LegId, Timer)> {
+        let Some(watch) = self.machines.get(&machine) else {
+            return Vec::new();
+        };
+        let legs = watch.legs.iter();
+        legs.flat_map(|(at, leg)| leg.stopped.iter().map(|timer| (*at, *timer)))
+            .collect()
+    }
+
+    /// A timer that was stopped has been fired all the same, and this came of it.
+    pub fn ghost(&mut self, machine: MachineId, fired: (LegId, Timer), came: &[(LegId, Action)]) {
+        if !came.is_empty() {
+            self.broken
+                .push(format!("{machine:?}: {fired:?} was stopped, yet {came:?}"));
+        }
+    }
+
+    /// A call has returned, these actions were pushed, and the machine says whether it is closed.
+    pub fn called(
+        &mut self,
+        now: Time,
+        machine: MachineId,
+        actions: &[(LegId, Action)],
+        over: bool,
+    ) {
+        let watch = self.machines.entry(machine).or_default();
+        let mut broken = Vec::new();
+        if actions.len() > self.limits.batch {
+            broken.push(format!("{} actions in one call", actions.len()));
+        }
+        if watch.over && !actions.is_empty() {
+            broken.push(format!("acts although it is closed: {actions:?}"));
+        }
+        for (leg, action) in actions {
+            watch.act(*leg, action, &mut broken);
+        }
+        if watch.window.len() > self.limits.in_flight as usize {
+            broken.push(format!("{} requests in flight", watch.window.len()));
+        }
+        if over && !watch.over {
+            watch.over = true;
+            watch.end(&mut broken);
+        }
+        let broken = broken.into_iter();
+        self.broken
+            .extend(broken.map(|what| format!("{now:?} {machine:?}: {what}")));
+    }
+
+    /// The run is over and nothing is under way: whatever is still owed will never come.
+    pub fn rest(&mut self) {
+        for (machine, watch) in &mut self.machines {
+            let mut broken = Vec::new();
+            if !watch.over {
+                broken.push(format!("rests with {:?} open", watch.legs));
+                watch.end(&mut broken);
+            }
+            let broken = broken.into_iter();
+            self.broken
+                .extend(broken.map(|what| format!("at rest {machine:?}: {what}")));
+        }
+    }
+}
+
+impl Watch {
+    fn act(&mut self, at: LegId, action: &Action, broken: &mut Vec<String>) {
+        let mut wrong = |what: String| broken.push(format!("{at:?} {what}"));
+        match action {
+            Action::Opened(_) => {
+                if self.closed.contains(&at) || self.legs.insert(at, Leg::default()).is_some() {
+                    wrong("is opened twice".into());
+                }
+                return;
+            }
+            Action::Respond(txn, reply) => self.respond(*txn, reply, &mut wrong),
+            Action::Tell(notice) => self.tell(notice, &mut wrong),
+            Action::SendRequest(request) => self.send(at, request, &mut wrong),
+            _ => {}
+        }
+        let Some(leg) = self.legs.get_mut(&at) else {
+            // Answers to strays are all that a leg has to say outside its life.
+            if !matches!(action, Action::Respond(..)) {
+                let when = if self.closed.contains(&at) {
+                    "after it was closed"
+                } else {
+                    "before it was opened"
+                };
+                wrong(format!("acts {when}: {action:?}"));
+            }
+            return;
+        };
+        leg.act(action, &mut wrong);
+        if matches!(action, Action::Closed) {
+            leg.end(&mut wrong);
+            self.legs.remove(&at);
+            self.closed.insert(at);
+            self.window.retain(|(leg, _)| *leg != at);
+        }
+    }
+
+    /// Exactly one final response a request; the same 2xx to an INVITE again (invariant 5).
+    fn respond(&mut self, txn: ServerTxn, reply: &Reply, wrong: &mut impl FnMut(String)) {
+        match self.owed.get_mut(&txn) {
+            None => wrong(format!("answers {txn:?}, which it never got")),
+            Some((_, answer @ None)) => {
+                *answer = (!reply.status.is_provisional()).then(|| reply.clone());
+            }
+            Some((Method::Invite, Some(first))) if first.status.is_success() && first == reply => {}
+            Some((method, Some(first))) => wrong(format!(
+                "answers {method:?} {txn:?} with {} after {}",
+                reply.status, first.status
+            )),
+        }
+    }
+
+    /// Exactly one outcome a recipient (invariant 7).
+    fn tell(&mut self, notice: &Notice, wrong: &mut impl FnMut(String)) {
+        match notice {
+            Notice::Outcome(message, recipient, outcome) => {
+                if !self.outcomes.insert((*message, *recipient)) {
+                    wrong(format!("{message:?} {recipient:?}: one more: {outcome:?}"));
+                }
+            }
+            Notice::Member(recipient, uri) => {
+                if !self.members.insert(*recipient) {
+                    wrong(format!("{recipient:?} {uri} is named twice"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Never back, and to each at most once (invariant 6).
+    fn send(&mut self, leg: LegId, request: &Outgoing, wrong: &mut impl FnMut(String)) {
+        let Some(fresh) = request.fresh else {
+            return;
+        };
+        let target = request.target.to_string();
+        if self.origin.as_ref() == Some(&target) {
+            wrong(format!("{:?} goes back to {target}", request.method));
+        }
+        let before = self
+            .targets
+            .insert((request.method, target.clone()), fresh.token);
+        if before.is_some_and(|token| token != fresh.token) {
+            wrong(format!("{:?} goes to {target} twice", request.method));
+        }
+        self.window.insert((leg, request.txn));
+    }
+
+    /// What is due when the machine is closed.
+    fn end(&self, broken: &mut Vec<String>) {
+        for leg in self.legs.keys() {
+            broken.push(format!("{leg:?} was never closed"));
+        }
+        for (txn, (method, answer)) in &self.owed {
+            if answer.is_none() {
+                broken.push(format!("{method:?} {txn:?} was never answered"));
+            }
+        }
+        for due in &self.expected {
+            if !self.outcomes.contains(due) {
+                broken.push(format!("{due:?} has no outcome"));
+            }
+        }
+        for member in &self.members {
+            if !self.outcomes.iter().any(|(_, known)| known == member) {
+                broken.push(format!("{member:?} has no outcome"));
+            }
+        }
+    }
+}
+
+impl Leg {
+    fn act(&mut self, action: &Action, wrong: &mut impl FnMut(String)) {
+        match action {
+            Action::StartTimer(timer, _) => {
+                self.stopped.remove(timer);
+                self.running.insert(*timer);
+            }
+            Action::StopTimer(timer) => {
+                if self.running.remove(timer) {
+                    self.stopped.insert(*timer);
+                }
+            }
+            Action::SendRequest(request) => {
+                if self.heard.insert(request.txn, Heard::Nothing).is_some() {
+                    wrong(format!("{:?} is used twice", request.txn));
+                }
+            }
+            Action::SendCancel(txn) if self.heard.get(txn) != Some(&Heard::Provisional) => {
+                wrong(format!("cancels {txn:?} after {:?}", self.heard.get(txn)));
+            }
+            Action::SendAck(_) if !self.heard.values().any(|heard| *heard == Heard::Success) => {
+                wrong("acknowledges what was not accepted".into());
+            }
+            Action::OpenMsrp(_) => {
+                if self.msrp {
+                    wrong("opens MSRP twice".into());
+                }
+                self.msrp = true;
+            }
+            Action::ReleaseMsrp => {
+                if !self.msrp || self.released {
+                    wrong("releases MSRP that it does not hold".into());
+                }
+                self.released = true;
+            }
+            Action::SendChunk(_) | Action::SendReport(_) | Action::RespondMsrp(..)
+                if !self.msrp || self.released =>
+            {
+                wrong(format!("uses MSRP that it does not hold: {action:?}"));
+            }
+            _ => {}
+        }
+    }
+
+    /// What is due at `Closed` (invariant 3).
+    fn end(&self, wrong: &mut impl FnMut(String)) {
+        if !self.running.is_empty() {
+            wrong(format!("is closed while {:?} run", self.running));
+        }
+        if self.msrp && !self.released {
+            wrong("is closed and never released MSRP".into());
+        }
+    }
+}
