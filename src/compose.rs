@@ -73,9 +73,19 @@ impl Lines<'_, '_> {
         self
     }
 
+    /// One line as it came, with or without its end.
+    pub(crate) fn raw(&mut self, line: &str) -> &mut Self {
+        self.lines(line.trim_end_matches(['\r', '\n']).as_bytes())
+            .lines(b"\r\n")
+    }
+
     /// From without its tag, which the writer of a fresh request adds.
     pub(crate) fn from(&mut self, uri: &str, anonymous: bool) -> &mut Self {
-        if anonymous { self.line("From", ANONYMOUS) } else { self.line("From", Angle(uri)) }
+        if anonymous {
+            self.line("From", ANONYMOUS)
+        } else {
+            self.line("From", Angle(uri))
+        }
     }
 
     /// `Accept-Contact` (OC-PM-03, OC-LM-04, IS-02, CF-PM-11): one value, each parameter once (D-01).
@@ -98,14 +108,22 @@ impl Lines<'_, '_> {
     pub(crate) fn contact(&mut self, speaker: Speaker, large: bool) -> &mut Self {
         let config = self.cx.config;
         let large = large && config.profile.lm_feature_tag != LmFeatureTag::Off;
-        let large = if large { format_args!(";{LARGE_TAG}") } else { format_args!("") };
+        let large = if large {
+            format_args!(";{LARGE_TAG}")
+        } else {
+            format_args!("")
+        };
         match speaker {
-            Speaker::Client => {
-                self.line("Contact", format_args!("<{}>;{TAG}{large}", config.account.contact))
-            }
+            Speaker::Client => self.line(
+                "Contact",
+                format_args!("<{}>;{TAG}{large}", config.account.contact),
+            ),
             Speaker::Focus(token) => self.line(
                 "Contact",
-                format_args!("<{}>;{TAG}{large};isfocus", Conference(&config.account.contact, token)),
+                format_args!(
+                    "<{}>;{TAG}{large};isfocus",
+                    Conference(&config.account.contact, token)
+                ),
             ),
         }
     }
@@ -135,19 +153,25 @@ impl Lines<'_, '_> {
 
     /// `Privacy: id` when anonymity was asked for (OC-PM-06, OC-LM-08, OC-LM-37, DR-20).
     pub(crate) fn privacy(&mut self, anonymous: bool) -> &mut Self {
-        if anonymous { self.line("Privacy", "id") } else { self }
+        if anonymous {
+            self.line("Privacy", "id")
+        } else {
+            self
+        }
     }
 
     /// Who we are, towards the core (TC-PM-06, TC-LM-08, DR-03).
     pub(crate) fn identity(&mut self, speaker: Speaker) -> &mut Self {
         let config = self.cx.config;
         match (speaker, config.profile.client_identity) {
-            (Speaker::Client, IdentityHeader::PPreferred) => {
-                self.line("P-Preferred-Identity", Angle(config.account.address.as_str()))
-            }
-            (Speaker::Client, IdentityHeader::PAsserted) => {
-                self.line("P-Asserted-Identity", Angle(config.account.address.as_str()))
-            }
+            (Speaker::Client, IdentityHeader::PPreferred) => self.line(
+                "P-Preferred-Identity",
+                Angle(config.account.address.as_str()),
+            ),
+            (Speaker::Client, IdentityHeader::PAsserted) => self.line(
+                "P-Asserted-Identity",
+                Angle(config.account.address.as_str()),
+            ),
             (Speaker::Client, IdentityHeader::None) | (Speaker::Focus(_), _) => self,
         }
     }
@@ -160,8 +184,12 @@ impl Lines<'_, '_> {
         min_se: Option<u32>,
     ) -> &mut Self {
         match refresher {
-            Some(Refresher::Uac) => self.line("Session-Expires", format_args!("{seconds};refresher=uac")),
-            Some(Refresher::Uas) => self.line("Session-Expires", format_args!("{seconds};refresher=uas")),
+            Some(Refresher::Uac) => {
+                self.line("Session-Expires", format_args!("{seconds};refresher=uac"))
+            }
+            Some(Refresher::Uas) => {
+                self.line("Session-Expires", format_args!("{seconds};refresher=uas"))
+            }
             None => self.line("Session-Expires", seconds),
         };
         match min_se {

@@ -39,7 +39,10 @@ enum State {
     #[default]
     Idle,
     /// The host is looking something up.
-    Checking { case: Case, ask: AskId },
+    Checking {
+        case: Case,
+        ask: AskId,
+    },
     Paging(Fanout),
     Large(Conference),
     Closed,
@@ -88,7 +91,9 @@ impl Machine for Controlling {
                 let step = case.answer(answer, cx);
                 self.after(step, cx)
             }
-            (State::Checking { case, .. }, Event::Cancel { cancel, invite }) if invite == case.txn() => {
+            (State::Checking { case, .. }, Event::Cancel { cancel, invite })
+                if invite == case.txn() =>
+            {
                 cx.stop(Timer::Lookup);
                 accept_cancel(cancel, cx);
                 refuse(invite, Refused::plain(487), cx);
@@ -100,11 +105,19 @@ impl Machine for Controlling {
             }
             (State::Paging(mut fanout), event) => {
                 fanout.handle(leg, event, cx);
-                if fanout.is_done() { State::Closed } else { State::Paging(fanout) }
+                if fanout.is_done() {
+                    State::Closed
+                } else {
+                    State::Paging(fanout)
+                }
             }
             (State::Large(mut conference), event) => {
                 conference.handle(leg, event, cx);
-                if conference.is_done() { State::Closed } else { State::Large(conference) }
+                if conference.is_done() {
+                    State::Closed
+                } else {
+                    State::Large(conference)
+                }
             }
             (state @ (State::Idle | State::Checking { .. } | State::Closed), event) => {
                 stranger(event, cx);
@@ -123,11 +136,19 @@ impl Machine for Controlling {
             }
             State::Paging(mut fanout) => {
                 fanout.close(cx);
-                if fanout.is_done() { State::Closed } else { State::Paging(fanout) }
+                if fanout.is_done() {
+                    State::Closed
+                } else {
+                    State::Paging(fanout)
+                }
             }
             State::Large(mut conference) => {
                 conference.close(cx);
-                if conference.is_done() { State::Closed } else { State::Large(conference) }
+                if conference.is_done() {
+                    State::Closed
+                } else {
+                    State::Large(conference)
+                }
             }
         };
     }
@@ -139,7 +160,11 @@ impl Machine for Controlling {
 
 fn open_pages(mut fanout: Fanout, cx: &mut Context<'_>) -> State {
     fanout.begin(cx);
-    if fanout.is_done() { State::Closed } else { State::Paging(fanout) }
+    if fanout.is_done() {
+        State::Closed
+    } else {
+        State::Paging(fanout)
+    }
 }
 
 fn open_legs(mut conference: Conference, cx: &mut Context<'_>) -> State {

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::action::{Fresh, Outgoing};
-use crate::{Address, ClientTxn, Context, Flaw, Head, Method, Request, Response, Status, Tag, Token, Uri};
+use crate::{
+    Address, ClientTxn, Context, Flaw, Head, Method, Outgoing, Request, Response, Status, Tag, Uri,
+};
 
 /// One dialog, early or confirmed, from our side.
 ///
@@ -25,7 +26,11 @@ pub(crate) struct Dialog {
 }
 
 /// What in a message keeps a dialog from being made.
-const NO_DIALOG: Flaw = Flaw { at: 0, what: "identifiers too long for a dialog", status: Status(400) };
+const NO_DIALOG: Flaw = Flaw {
+    at: 0,
+    what: "identifiers too long for a dialog",
+    status: Status(400),
+};
 
 impl Dialog {
     /// The caller's side of the dialog that a response makes: 101 to 199 with a To-tag, or 2xx
@@ -43,7 +48,13 @@ impl Dialog {
         let remote_tag = head.to().tag().unwrap_or_default();
         let routes = head.record_routes().rev();
         let target = head.contact().map(|contact| contact.uri);
-        let identity = Identity { local, remote, local_tag: None, remote_tag, head };
+        let identity = Identity {
+            local,
+            remote,
+            local_tag: None,
+            remote_tag,
+            head,
+        };
         Self::made(identity, routes, target, request, head.cseq(), None, cx)
     }
 
@@ -56,8 +67,22 @@ impl Dialog {
         let target = head.contact().map(|contact| contact.uri);
         // Without a Contact nothing can be sent back but where the request claims to come from.
         let from = Uri::copy(head.from().uri)?;
-        let identity = Identity { local, remote, local_tag: Some(tag), remote_tag, head };
-        Self::made(identity, head.record_routes(), target, &from, 0, Some(head.cseq()), cx)
+        let identity = Identity {
+            local,
+            remote,
+            local_tag: Some(tag),
+            remote_tag,
+            head,
+        };
+        Self::made(
+            identity,
+            head.record_routes(),
+            target,
+            &from,
+            0,
+            Some(head.cseq()),
+            cx,
+        )
     }
 
     fn made<'r>(
@@ -69,7 +94,13 @@ impl Dialog {
         remote_cseq: Option<u32>,
         cx: &mut Context<'_>,
     ) -> Result<Self, Flaw> {
-        let Identity { local, remote, local_tag, remote_tag, head } = identity;
+        let Identity {
+            local,
+            remote,
+            local_tag,
+            remote_tag,
+            head,
+        } = identity;
         let call_id = head.call_id();
         let mut lines = cx.lines();
         match local_tag {
@@ -78,10 +109,11 @@ impl Dialog {
         };
         lines.line("To", remote).line("Call-ID", call_id);
         let first = routes.next();
-        let strict = match first.map(Address::read) {
-            Some(route) if !Uri::copy(route.uri)?.has_param("lr") => Some(Uri::copy(route.uri)?),
-            _ => None,
-        };
+        let router = first
+            .and_then(Address::read)
+            .map(|route| Uri::copy(route.uri))
+            .transpose()?;
+        let strict = router.filter(|router| router.param("lr").is_none());
         if let (Some(first), None) = (first, &strict) {
             lines.line("Route", first);
         }
@@ -89,7 +121,10 @@ impl Dialog {
             lines.line("Route", route);
         }
         let target = target.unwrap_or(otherwise.as_str());
-        let mut written = lines.lines(target.as_bytes()).lines(remote_tag.as_bytes()).take();
+        let mut written = lines
+            .lines(target.as_bytes())
+            .lines(remote_tag.as_bytes())
+            .take();
         if written.len() > cx.config.limits.dialog_octets {
             return Err(NO_DIALOG);
         }
@@ -179,7 +214,15 @@ impl Dialog {
         }
         let head = head.line("Max-Forwards", 70).lines(lines).take();
         let target = self.strict.as_ref().unwrap_or(&self.target).clone();
-        Outgoing { method, txn, cseq, fresh: None, target, head, body }
+        Outgoing {
+            method,
+            txn,
+            cseq,
+            fresh: None,
+            target,
+            head,
+            body,
+        }
     }
 }
 
@@ -198,25 +241,4 @@ struct Identity<'a> {
     local_tag: Option<Tag>,
     remote_tag: &'a str,
     head: &'a Head,
-}
-
-/// The ACK and the BYE that end a call of ours which nobody remembers: a late 2xx, or one of a second
-/// fork (RFC 3261 §13.2.2.4, CC-03, CC-05, CC-82). `None` if it answers no INVITE, or one that
-/// another host made.
-pub(crate) fn stray(response: &Response, txn: ClientTxn, cx: &mut Context<'_>) -> Option<[Outgoing; 2]> {
-    let head = &response.head;
-    if !response.status.is_success() || head.cseq_method() != Method::Invite {
-        return None;
-    }
-    let token = Token::read(head.call_id())?;
-    let ours = token.verifies(cx.config.key)
-        && head.from().tag().and_then(Tag::read) == Some(Fresh { token }.tag());
-    if !ours {
-        return None;
-    }
-    let to = Uri::copy(head.to().uri).ok()?;
-    let mut dialog = Dialog::calling(response, &to, cx).ok()?;
-    let ack = dialog.ack(head.cseq(), b"", cx);
-    let bye = dialog.request(Method::Bye, txn, b"", Bytes::new(), cx);
-    Some([ack, bye])
 }

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 
-pub use crate::action::{Continuation, FailureReport};
 use crate::{AskId, ChunkId, ClientTxn, MsrpTxn, Request, Response, ServerTxn, Status, Timer, Uri};
 
 /// Something that happened. Big things come by reference; a machine copies what it keeps.

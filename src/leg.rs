@@ -6,15 +6,16 @@ use bytes::Bytes;
 
 use crate::action::{Fresh, Keys};
 use crate::compose::{ALLOW, ALLOWED, Lines, Speaker};
-use crate::dialog::{Dialog, stray};
+use crate::dialog::Dialog;
 use crate::msrp::{Keep, Letter, Session, Upcall as Media};
 use crate::offer::{self, Answered, Offered};
 use crate::outcome::of_refusal;
 use crate::profile::Refresher;
 use crate::refresh::{Proposal, Refresh, grant, least};
+use crate::stray::stray;
 use crate::{
-    Action, ClientTxn, Context, Event, Failure, Head, Method, Methods, Outcome, Outgoing, Reply, Request,
-    Response, ServerTxn, SessionExpires, Status, Tag, Timer, TxnError, Uri,
+    Action, ClientTxn, Context, Event, Failure, Head, Method, Methods, Outcome, Outgoing, Reply,
+    Request, Response, ServerTxn, SessionExpires, Status, Tag, Timer, TxnError, Uri,
 };
 
 /// One leg, as caller or as callee.
@@ -47,13 +48,32 @@ enum State {
     /// We have said CANCEL and await the final response.
     Cancelling(Invite, Outcome),
     /// The peer has invited us, and somebody decides.
-    Deciding { invite: ServerTxn, tag: Tag, dialog: Dialog, session: Session, answered: Answered, granted: Option<SessionExpires> },
+    Deciding {
+        invite: ServerTxn,
+        tag: Tag,
+        dialog: Dialog,
+        session: Session,
+        answered: Answered,
+        origin: Bytes,
+        granted: Option<SessionExpires>,
+    },
     /// We have answered with 2xx and repeat it until its ACK.
-    AwaitingAck { up: Up, invite: ServerTxn, reply: Reply, interval: Duration, then: Then },
+    AwaitingAck {
+        up: Up,
+        invite: ServerTxn,
+        reply: Reply,
+        interval: Duration,
+        then: Then,
+    },
     /// Messages flow.
     Up(Up),
     /// We have said BYE and wait to be told so.
-    Ending { bye: ClientTxn, dialog: Dialog, session: Session, invite: Role },
+    Ending {
+        bye: ClientTxn,
+        dialog: Dialog,
+        session: Session,
+        invite: Role,
+    },
     /// Nothing more will happen.
     Closed,
 }
@@ -113,7 +133,11 @@ enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refreshing {
     No,
-    Yes { txn: ClientTxn, method: Method, cseq: u32 },
+    Yes {
+        txn: ClientTxn,
+        method: Method,
+        cseq: u32,
+    },
 }
 
 /// What a leg has to say to its role.
@@ -123,7 +147,9 @@ pub(crate) enum Upcall {
     /// A provisional response other than 100.
     Ringing,
     /// The peer accepted; it is a focus or not (OC-LM-30).
-    Answered { focus: bool },
+    Answered {
+        focus: bool,
+    },
     /// News of the MSRP session.
     Media(Media),
     /// A page came inside the dialog (CC-40).
@@ -150,22 +176,74 @@ impl Leg {
     ) -> Self {
         let ids = Fresh { token: cx.token() };
         let id = invitation.offered.id;
-        cx.act(Action::Opened(Keys { dialog: Some(ids.tag()), msrp: Some(id) }));
+        cx.act(Action::Opened(Keys {
+            dialog: Some(ids.tag()),
+            msrp: Some(id),
+        }));
         let session = Session::offered(id, invitation.offered.own.clone(), cx);
         let wait = cx.config.limits.connect_wait;
-        let mut call = Call { speaker, anonymous, keep, wait, allowed: None, minted: 0 };
-        let invite = Invite { txn: call.mint(), cseq: 1, invitation, ids, session, ask: Proposal::first(cx) };
+        let mut call = Call {
+            speaker,
+            anonymous,
+            keep,
+            wait,
+            allowed: None,
+            minted: 0,
+        };
+        let invite = Invite {
+            txn: call.mint(),
+            cseq: 1,
+            invitation,
+            ids,
+            session,
+            ask: Proposal::first(cx),
+        };
         invite.send(cx);
         cx.start(Timer::Ring, cx.config.limits.ring);
-        Self { call, state: State::Inviting(invite) }
+        Self {
+            call,
+            state: State::Inviting(invite),
+        }
     }
 
     /// Takes an INVITE that has passed all checks; somebody is to decide about it.
-    pub(crate) fn arrive(arrival: Arriving, speaker: Speaker, keep: Keep, cx: &mut Context<'_>) -> Self {
-        let Arriving { invite, tag, dialog, session, answered, granted, allowed } = arrival;
+    pub(crate) fn arrive(
+        arrival: Arriving,
+        speaker: Speaker,
+        keep: Keep,
+        cx: &mut Context<'_>,
+    ) -> Self {
+        let Arriving {
+            invite,
+            tag,
+            dialog,
+            session,
+            answered,
+            origin,
+            granted,
+            allowed,
+        } = arrival;
         let wait = cx.config.limits.bind;
-        let call = Call { speaker, anonymous: false, keep, wait, allowed, minted: 0 };
-        Self { call, state: State::Deciding { invite, tag, dialog, session, answered, granted } }
+        let call = Call {
+            speaker,
+            anonymous: false,
+            keep,
+            wait,
+            allowed,
+            minted: 0,
+        };
+        Self {
+            call,
+            state: State::Deciding {
+                invite,
+                tag,
+                dialog,
+                session,
+                answered,
+                origin,
+                granted,
+            },
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -190,7 +268,9 @@ impl Leg {
 
     /// Begins to send a message.
     pub(crate) fn send(&mut self, letter: Letter, cx: &mut Context<'_>) -> Upcall {
-        self.session().map_or(Upcall::Nothing, |session| Upcall::Media(session.send(letter, cx)))
+        self.session().map_or(Upcall::Nothing, |session| {
+            Upcall::Media(session.send(letter, cx))
+        })
     }
 
     /// Sends octets that the session asked for.
@@ -207,7 +287,12 @@ impl Leg {
                 .line("Allow", ALLOW)
                 .contact(self.call.speaker, false)
                 .take();
-            let reply = Reply { status: Status(180), tag: Some(*tag), head, body: Bytes::new() };
+            let reply = Reply {
+                status: Status(180),
+                tag: Some(*tag),
+                head,
+                body: Bytes::new(),
+            };
             cx.act(Action::Respond(*invite, reply));
         }
     }
@@ -215,11 +300,20 @@ impl Leg {
     /// Accepts the invitation: 2xx with the answer, repeated until its ACK (RFC 3261 §13.3.1.4).
     pub(crate) fn accept(&mut self, cx: &mut Context<'_>) {
         let state = core::mem::replace(&mut self.state, State::Closed);
-        let State::Deciding { invite, tag, dialog, mut session, answered, granted } = state else {
+        let State::Deciding {
+            invite,
+            tag,
+            dialog,
+            mut session,
+            answered,
+            origin,
+            granted,
+        } = state
+        else {
             self.state = state;
             return;
         };
-        let Answered { sdp, media, origin, .. } = answered;
+        let Answered { sdp, media, .. } = answered;
         // Ready for the connection before the 2xx leaves (TC-LM-14).
         session.agree(media, self.call.keep, self.call.wait, cx);
         let speaker = self.call.speaker;
@@ -230,7 +324,12 @@ impl Leg {
         }
         granted_lines(&mut lines, granted);
         let head = lines.line("Content-Type", "application/sdp").take();
-        let reply = Reply { status: Status(200), tag: Some(tag), head, body: sdp.clone() };
+        let reply = Reply {
+            status: Status(200),
+            tag: Some(tag),
+            head,
+            body: sdp.clone(),
+        };
         cx.act(Action::Respond(invite, reply.clone()));
         let interval = cx.config.limits.t1;
         cx.start(Timer::Repeat, interval);
@@ -246,13 +345,25 @@ impl Leg {
             origin,
         };
         up.refresh.agree(granted, Refresher::Uas, cx);
-        self.state = State::AwaitingAck { up, invite, reply, interval, then: Then::Stay };
+        self.state = State::AwaitingAck {
+            up,
+            invite,
+            reply,
+            interval,
+            then: Then::Stay,
+        };
     }
 
     /// Refuses the invitation.
     pub(crate) fn refuse(&mut self, refusal: Refused<'_>, cx: &mut Context<'_>) {
         let state = core::mem::replace(&mut self.state, State::Closed);
-        let State::Deciding { invite, tag, session, .. } = state else {
+        let State::Deciding {
+            invite,
+            tag,
+            session,
+            ..
+        } = state
+        else {
             self.state = state;
             return;
         };
@@ -262,7 +373,12 @@ impl Leg {
 
     /// Ends the leg as soon as the protocol allows: CANCEL, BYE or a refusal. `why` is told when the
     /// leg is left because of it.
-    pub(crate) fn end(&mut self, why: Outcome, reason: Option<&str>, cx: &mut Context<'_>) -> Upcall {
+    pub(crate) fn end(
+        &mut self,
+        why: Outcome,
+        reason: Option<&str>,
+        cx: &mut Context<'_>,
+    ) -> Upcall {
         let state = core::mem::replace(&mut self.state, State::Closed);
         let (state, upcall) = match state {
             State::Inviting(invite) => {
@@ -273,19 +389,38 @@ impl Leg {
                 cx.stop(Timer::Ring);
                 (self.cancel(invite, why, cx), Upcall::Nothing)
             }
-            State::Deciding { invite, tag, session, .. } => {
+            State::Deciding {
+                invite,
+                tag,
+                session,
+                ..
+            } => {
                 Refused::plain(480).respond(invite, tag, self.call.speaker, cx);
                 self.close(session, cx);
                 (State::Closed, Upcall::Left(why))
             }
             // The ACK must come first, or 64·T1 pass.
-            State::AwaitingAck { up, invite, reply, interval, then: _ } => {
-                (State::AwaitingAck { up, invite, reply, interval, then: Then::Bye }, Upcall::Left(why))
-            }
+            State::AwaitingAck {
+                up,
+                invite,
+                reply,
+                interval,
+                then: _,
+            } => (
+                State::AwaitingAck {
+                    up,
+                    invite,
+                    reply,
+                    interval,
+                    then: Then::Bye,
+                },
+                Upcall::Left(why),
+            ),
             State::Up(up) => (self.bye(up, reason, cx), Upcall::Left(why)),
-            state @ (State::CancelPending(..) | State::Cancelling(..) | State::Ending { .. } | State::Closed) => {
-                (state, Upcall::Nothing)
-            }
+            state @ (State::CancelPending(..)
+            | State::Cancelling(..)
+            | State::Ending { .. }
+            | State::Closed) => (state, Upcall::Nothing),
         };
         self.state = state;
         upcall
@@ -307,7 +442,11 @@ impl Leg {
             {
                 self.call.learn(&response.head);
                 // A 100 only says that the next hop has it.
-                let news = if response.status.0 > 100 { Upcall::Ringing } else { Upcall::Nothing };
+                let news = if response.status.0 > 100 {
+                    Upcall::Ringing
+                } else {
+                    Upcall::Nothing
+                };
                 (State::Ringing(invite), news)
             }
             (State::Inviting(invite) | State::Ringing(invite), Event::Response(txn, response))
@@ -320,16 +459,20 @@ impl Leg {
                     _ => self.refused(invite.session, of_refusal(response), cx),
                 }
             }
-            (State::Inviting(invite) | State::Ringing(invite), Event::TxnFailed(txn, why)) if txn == invite.txn => {
+            (State::Inviting(invite) | State::Ringing(invite), Event::TxnFailed(txn, why))
+                if txn == invite.txn =>
+            {
                 cx.stop(Timer::Ring);
                 self.refused(invite.session, failed(why), cx)
             }
-            (State::Inviting(invite), Event::Timer(Timer::Ring)) => {
-                (State::CancelPending(invite, Outcome::Failed(Failure::NoAnswer)), Upcall::Nothing)
-            }
-            (State::Ringing(invite), Event::Timer(Timer::Ring)) => {
-                (self.cancel(invite, Outcome::Failed(Failure::NoAnswer), cx), Upcall::Nothing)
-            }
+            (State::Inviting(invite), Event::Timer(Timer::Ring)) => (
+                State::CancelPending(invite, Outcome::Failed(Failure::NoAnswer)),
+                Upcall::Nothing,
+            ),
+            (State::Ringing(invite), Event::Timer(Timer::Ring)) => (
+                self.cancel(invite, Outcome::Failed(Failure::NoAnswer), cx),
+                Upcall::Nothing,
+            ),
 
             // It is to be cancelled, or has been.
             (State::CancelPending(invite, why), Event::Response(txn, response))
@@ -342,10 +485,14 @@ impl Leg {
             {
                 (State::Cancelling(invite, why), Upcall::Nothing)
             }
-            (State::CancelPending(invite, why), Event::Response(txn, response)) if txn == invite.txn => {
+            (State::CancelPending(invite, why), Event::Response(txn, response))
+                if txn == invite.txn =>
+            {
                 self.crossed(invite, why, response, cx)
             }
-            (State::Cancelling(invite, why), Event::Response(txn, response)) if txn == invite.txn => {
+            (State::Cancelling(invite, why), Event::Response(txn, response))
+                if txn == invite.txn =>
+            {
                 cx.stop(Timer::FinalWait);
                 self.crossed(invite, why, response, cx)
             }
@@ -371,18 +518,34 @@ impl Leg {
             }
 
             // We are invited.
-            (State::Deciding { invite, tag, session, .. }, Event::Cancel { cancel, invite: cancelled })
-                if invite == cancelled =>
-            {
+            (
+                State::Deciding {
+                    invite,
+                    tag,
+                    session,
+                    ..
+                },
+                Event::Cancel {
+                    cancel,
+                    invite: cancelled,
+                },
+            ) if invite == cancelled => {
                 ok(cancel, self.call.speaker, cx);
                 Refused::plain(487).respond(invite, tag, self.call.speaker, cx);
                 self.close(session, cx);
                 (State::Closed, Upcall::PeerLeft)
             }
             // Legal from the caller even now (CC-09).
-            (State::Deciding { invite, tag, dialog, session, .. }, Event::Request(txn, request))
-                if request.method == Method::Bye && dialog.owns(&request.head) =>
-            {
+            (
+                State::Deciding {
+                    invite,
+                    tag,
+                    dialog,
+                    session,
+                    ..
+                },
+                Event::Request(txn, request),
+            ) if request.method == Method::Bye && dialog.owns(&request.head) => {
                 ok(txn, self.call.speaker, cx);
                 Refused::plain(487).respond(invite, tag, self.call.speaker, cx);
                 self.close(session, cx);
@@ -393,13 +556,37 @@ impl Leg {
                 self.try_later(txn, cx);
                 (state, Upcall::Nothing)
             }
-            (State::Deciding { invite, tag, dialog, mut session, answered, granted }, Event::Msrp(event)) => {
+            (
+                State::Deciding {
+                    invite,
+                    tag,
+                    dialog,
+                    mut session,
+                    answered,
+                    origin,
+                    granted,
+                },
+                Event::Msrp(event),
+            ) => {
                 let _ = session.handle(event, cx);
-                (State::Deciding { invite, tag, dialog, session, answered, granted }, Upcall::Nothing)
+                (
+                    State::Deciding {
+                        invite,
+                        tag,
+                        dialog,
+                        session,
+                        answered,
+                        origin,
+                        granted,
+                    },
+                    Upcall::Nothing,
+                )
             }
 
             // We have answered.
-            (State::AwaitingAck { up, then, .. }, Event::Ack(request)) if up.dialog.owns(&request.head) => {
+            (State::AwaitingAck { up, then, .. }, Event::Ack(request))
+                if up.dialog.owns(&request.head) =>
+            {
                 cx.stop(Timer::Repeat);
                 cx.stop(Timer::FinalWait);
                 match then {
@@ -407,11 +594,29 @@ impl Leg {
                     Then::Bye => (self.bye(up, None, cx), Upcall::Nothing),
                 }
             }
-            (State::AwaitingAck { up, invite, reply, interval, then }, Event::Timer(Timer::Repeat)) => {
+            (
+                State::AwaitingAck {
+                    up,
+                    invite,
+                    reply,
+                    interval,
+                    then,
+                },
+                Event::Timer(Timer::Repeat),
+            ) => {
                 cx.act(Action::Respond(invite, reply.clone()));
                 let interval = (interval * 2).min(cx.config.limits.t2);
                 cx.start(Timer::Repeat, interval);
-                (State::AwaitingAck { up, invite, reply, interval, then }, Upcall::Nothing)
+                (
+                    State::AwaitingAck {
+                        up,
+                        invite,
+                        reply,
+                        interval,
+                        then,
+                    },
+                    Upcall::Nothing,
+                )
             }
             // Never acknowledged: the session is ended all the same (CC-06).
             (State::AwaitingAck { up, then, .. }, Event::Timer(Timer::FinalWait)) => {
@@ -428,26 +633,75 @@ impl Leg {
                 cx.stop(Timer::Repeat);
                 cx.stop(Timer::FinalWait);
                 let (state, news) = self.left(up, txn, cx);
-                (state, if then == Then::Bye { Upcall::Nothing } else { news })
+                (
+                    state,
+                    if then == Then::Bye {
+                        Upcall::Nothing
+                    } else {
+                        news
+                    },
+                )
             }
-            (state @ State::AwaitingAck { .. }, Event::Request(txn, request)) if request.method == Method::Invite => {
+            (state @ State::AwaitingAck { .. }, Event::Request(txn, request))
+                if request.method == Method::Invite =>
+            {
                 self.try_later(txn, cx);
                 (state, Upcall::Nothing)
             }
-            (State::AwaitingAck { mut up, invite, reply, interval, then }, Event::Request(txn, request)) => {
+            (
+                State::AwaitingAck {
+                    mut up,
+                    invite,
+                    reply,
+                    interval,
+                    then,
+                },
+                Event::Request(txn, request),
+            ) => {
                 let news = self.inside(&mut up, txn, request, cx);
-                (State::AwaitingAck { up, invite, reply, interval, then }, news)
+                (
+                    State::AwaitingAck {
+                        up,
+                        invite,
+                        reply,
+                        interval,
+                        then,
+                    },
+                    news,
+                )
             }
-            (State::AwaitingAck { mut up, invite, reply, interval, then }, Event::Msrp(event)) => {
+            (
+                State::AwaitingAck {
+                    mut up,
+                    invite,
+                    reply,
+                    interval,
+                    then,
+                },
+                Event::Msrp(event),
+            ) => {
                 let news = up.session.handle(event, cx);
                 let quiet = then == Then::Bye;
-                let then = if matches!(news, Media::Lost(_)) { Then::Bye } else { then };
+                let then = if matches!(news, Media::Lost(_)) {
+                    Then::Bye
+                } else {
+                    then
+                };
                 let news = match news {
                     _ if quiet => Upcall::Nothing,
                     Media::Lost(why) => Upcall::Left(Outcome::Failed(why)),
                     news => Upcall::Media(news),
                 };
-                (State::AwaitingAck { up, invite, reply, interval, then }, news)
+                (
+                    State::AwaitingAck {
+                        up,
+                        invite,
+                        reply,
+                        interval,
+                        then,
+                    },
+                    news,
+                )
             }
 
             // Messages flow.
@@ -467,40 +721,79 @@ impl Leg {
                 Media::Lost(why) => (self.bye(up, None, cx), Upcall::Left(Outcome::Failed(why))),
                 news => (State::Up(up), Upcall::Media(news)),
             },
-            (State::Up(mut up), Event::Timer(timer @ (Timer::Bind | Timer::ChunkResponse | Timer::NextChunk))) => {
-                match up.session.timer(timer, cx) {
-                    Media::Lost(why) => (self.bye(up, None, cx), Upcall::Left(Outcome::Failed(why))),
-                    news => (State::Up(up), Upcall::Media(news)),
-                }
-            }
-            (State::AwaitingAck { mut up, invite, reply, interval, then },
-                Event::Timer(timer @ (Timer::Bind | Timer::ChunkResponse | Timer::NextChunk))) =>
-            {
+            (
+                State::Up(mut up),
+                Event::Timer(timer @ (Timer::Bind | Timer::ChunkResponse | Timer::NextChunk)),
+            ) => match up.session.timer(timer, cx) {
+                Media::Lost(why) => (self.bye(up, None, cx), Upcall::Left(Outcome::Failed(why))),
+                news => (State::Up(up), Upcall::Media(news)),
+            },
+            (
+                State::AwaitingAck {
+                    mut up,
+                    invite,
+                    reply,
+                    interval,
+                    then,
+                },
+                Event::Timer(timer @ (Timer::Bind | Timer::ChunkResponse | Timer::NextChunk)),
+            ) => {
                 let news = up.session.timer(timer, cx);
-                let then = if matches!(news, Media::Lost(_)) { Then::Bye } else { then };
+                let then = if matches!(news, Media::Lost(_)) {
+                    Then::Bye
+                } else {
+                    then
+                };
                 let news = match news {
                     Media::Lost(why) => Upcall::Left(Outcome::Failed(why)),
                     news => Upcall::Media(news),
                 };
-                (State::AwaitingAck { up, invite, reply, interval, then }, news)
+                (
+                    State::AwaitingAck {
+                        up,
+                        invite,
+                        reply,
+                        interval,
+                        then,
+                    },
+                    news,
+                )
             }
             // A repeated 2xx, or one of a second fork (CC-04, CC-05).
             (State::Up(up), Event::Response(txn, response)) if up.invite.is(txn) => {
                 self.again(&up.dialog, up.invite, response, cx);
                 (State::Up(up), Upcall::Nothing)
             }
-            (State::Up(up), Event::Response(txn, response)) => self.refreshed(up, txn, Ok(response), cx),
+            (State::Up(up), Event::Response(txn, response)) => {
+                self.refreshed(up, txn, Ok(response), cx)
+            }
             (State::Up(up), Event::TxnFailed(txn, why)) => self.refreshed(up, txn, Err(why), cx),
             (State::Up(mut up), Event::Timer(Timer::Refresh | Timer::Retry)) => {
                 self.refresh(&mut up, None, cx);
                 (State::Up(up), Upcall::Nothing)
             }
             // Nobody refreshed it: whatever is under way, it is over (CC-22).
-            (State::Up(up), Event::Timer(Timer::Expiry)) => {
-                (self.bye(up, None, cx), Upcall::Left(Outcome::Failed(Failure::ConnectionLost)))
-            }
-            (State::AwaitingAck { up, invite, reply, interval, then: _ }, Event::Timer(Timer::Expiry)) => (
-                State::AwaitingAck { up, invite, reply, interval, then: Then::Bye },
+            (State::Up(up), Event::Timer(Timer::Expiry)) => (
+                self.bye(up, None, cx),
+                Upcall::Left(Outcome::Failed(Failure::ConnectionLost)),
+            ),
+            (
+                State::AwaitingAck {
+                    up,
+                    invite,
+                    reply,
+                    interval,
+                    then: _,
+                },
+                Event::Timer(Timer::Expiry),
+            ) => (
+                State::AwaitingAck {
+                    up,
+                    invite,
+                    reply,
+                    interval,
+                    then: Then::Bye,
+                },
                 Upcall::Left(Outcome::Failed(Failure::ConnectionLost)),
             ),
 
@@ -516,25 +809,60 @@ impl Leg {
                 self.close(session, cx);
                 (State::Closed, Upcall::Nothing)
             }
-            (State::Ending { bye, dialog, session, invite }, Event::Response(txn, response)) if invite.is(txn) => {
+            (
+                State::Ending {
+                    bye,
+                    dialog,
+                    session,
+                    invite,
+                },
+                Event::Response(txn, response),
+            ) if invite.is(txn) => {
                 self.again(&dialog, invite, response, cx);
-                (State::Ending { bye, dialog, session, invite }, Upcall::Nothing)
+                (
+                    State::Ending {
+                        bye,
+                        dialog,
+                        session,
+                        invite,
+                    },
+                    Upcall::Nothing,
+                )
             }
             // BYE and BYE have crossed: both are answered, both are done (CC-08).
-            (State::Ending { dialog, session, .. }, Event::Request(txn, request))
-                if request.method == Method::Bye && dialog.owns(&request.head) =>
-            {
+            (
+                State::Ending {
+                    dialog, session, ..
+                },
+                Event::Request(txn, request),
+            ) if request.method == Method::Bye && dialog.owns(&request.head) => {
                 ok(txn, self.call.speaker, cx);
                 self.close(session, cx);
                 (State::Closed, Upcall::Nothing)
             }
             // A late report may still say something (CC-54); nothing is sent any more.
-            (State::Ending { bye, dialog, mut session, invite }, Event::Msrp(event)) => {
+            (
+                State::Ending {
+                    bye,
+                    dialog,
+                    mut session,
+                    invite,
+                },
+                Event::Msrp(event),
+            ) => {
                 let news = match session.handle(event, cx) {
                     news @ (Media::Confirmed | Media::Received(_)) => Upcall::Media(news),
                     _ => Upcall::Nothing,
                 };
-                (State::Ending { bye, dialog, session, invite }, news)
+                (
+                    State::Ending {
+                        bye,
+                        dialog,
+                        session,
+                        invite,
+                    },
+                    news,
+                )
             }
 
             // What is left, by event: strangers' requests are refused, the rest is too late to matter.
@@ -547,12 +875,16 @@ impl Leg {
                 (state, Upcall::Nothing)
             }
             (state, Event::Response(_, response)) => {
-                self.end_stray(response, cx);
+                end_stray(response, cx);
                 (state, Upcall::Nothing)
             }
             (
                 state,
-                Event::Ack(_) | Event::TxnFailed(..) | Event::Timer(_) | Event::Answer(..) | Event::Msrp(_),
+                Event::Ack(_)
+                | Event::TxnFailed(..)
+                | Event::Timer(_)
+                | Event::Answer(..)
+                | Event::Msrp(_),
             ) => (state, Upcall::Nothing),
         }
     }
@@ -560,7 +892,14 @@ impl Leg {
     /// 2xx to our INVITE: ACK, and the session begins if the answer lets us.
     fn answered(&mut self, invite: Invite, response: &Response, cx: &mut Context<'_>) -> Step {
         self.call.learn(&response.head);
-        let Invite { txn, cseq, invitation, mut session, ask, .. } = invite;
+        let Invite {
+            txn,
+            cseq,
+            invitation,
+            mut session,
+            ask,
+            ..
+        } = invite;
         let role = Role::Caller { txn, cseq };
         let Ok(mut dialog) = Dialog::calling(response, &invitation.target, cx) else {
             return self.refused(session, Outcome::Failed(Failure::BadAnswer), cx);
@@ -573,13 +912,19 @@ impl Leg {
             Ok(None) | Err(_) => Err(Failure::BadAnswer),
         };
         let agreed = answer.and_then(|answer| {
-            offer::conclude(cx.config, &invitation.offered, &answer).map(|media| (media, answer.origin.clone()))
+            let media = offer::conclude(cx.config, &invitation.offered, &answer)?;
+            Ok((media, Bytes::copy_from_slice(answer.origin().as_bytes())))
         });
         let (media, origin) = match agreed {
             Ok(agreed) => agreed,
             Err(why) => {
                 let bye = self.say_bye(&mut dialog, None, cx);
-                let state = State::Ending { bye, dialog, session, invite: role };
+                let state = State::Ending {
+                    bye,
+                    dialog,
+                    session,
+                    invite: role,
+                };
                 return (state, Upcall::Left(Outcome::Failed(why)));
             }
         };
@@ -592,16 +937,26 @@ impl Leg {
             ask,
             invite: role,
             sdp: invitation.offered.sdp.clone(),
-            origin: Bytes::copy_from_slice(&origin),
+            origin,
         };
-        up.refresh.agree(response.head.session_expires(), Refresher::Uac, cx);
-        (State::Up(up), Upcall::Answered { focus: response.head.is_focus() })
+        up.refresh
+            .agree(response.head.session_expires(), Refresher::Uac, cx);
+        (
+            State::Up(up),
+            Upcall::Answered {
+                focus: response.head.is_focus(),
+            },
+        )
     }
 
     /// 422: the same call again with a longer interval, while that makes sense (RFC 4028 §7.3).
     fn too_small(&mut self, mut invite: Invite, response: &Response, cx: &mut Context<'_>) -> Step {
         let Some(ask) = invite.ask.after_422(&response.head) else {
-            return self.refused(invite.session, Outcome::Failed(Failure::SessionInterval), cx);
+            return self.refused(
+                invite.session,
+                Outcome::Failed(Failure::SessionInterval),
+                cx,
+            );
         };
         invite.ask = ask;
         invite.cseq += 1;
@@ -624,8 +979,20 @@ impl Leg {
 
     /// A final response has crossed our wish to cancel: a 2xx is ended at once, never left
     /// unacknowledged (CC-02).
-    fn crossed(&mut self, invite: Invite, why: Outcome, response: &Response, cx: &mut Context<'_>) -> Step {
-        let Invite { txn, cseq, invitation, session, .. } = invite;
+    fn crossed(
+        &mut self,
+        invite: Invite,
+        why: Outcome,
+        response: &Response,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        let Invite {
+            txn,
+            cseq,
+            invitation,
+            session,
+            ..
+        } = invite;
         if !response.status.is_success() {
             return self.refused(session, why, cx);
         }
@@ -636,12 +1003,22 @@ impl Leg {
         cx.act(Action::SendAck(ack));
         let bye = self.say_bye(&mut dialog, None, cx);
         let invite = Role::Caller { txn, cseq };
-        (State::Ending { bye, dialog, session, invite }, Upcall::Left(why))
+        (
+            State::Ending {
+                bye,
+                dialog,
+                session,
+                invite,
+            },
+            Upcall::Left(why),
+        )
     }
 
     /// A 2xx after the first: the same again is acknowledged again, another fork's is ended.
     fn again(&mut self, dialog: &Dialog, invite: Role, response: &Response, cx: &mut Context<'_>) {
-        let Role::Caller { cseq, .. } = invite else { return };
+        let Role::Caller { cseq, .. } = invite else {
+            return;
+        };
         if !response.status.is_success() {
             return;
         }
@@ -649,14 +1026,7 @@ impl Leg {
             let ack = dialog.ack(cseq, b"", cx);
             cx.act(Action::SendAck(ack));
         } else {
-            self.end_stray(response, cx);
-        }
-    }
-
-    fn end_stray(&mut self, response: &Response, cx: &mut Context<'_>) {
-        if let Some([ack, bye]) = stray(response, self.call.mint(), cx) {
-            cx.act(Action::SendAck(ack));
-            cx.act(Action::SendRequest(bye));
+            end_stray(response, cx);
         }
     }
 
@@ -673,14 +1043,27 @@ impl Leg {
         up.session.hush(cx);
         up.quiet(cx);
         let bye = self.say_bye(&mut up.dialog, reason, cx);
-        State::Ending { bye, dialog: up.dialog, session: up.session, invite: up.invite }
+        State::Ending {
+            bye,
+            dialog: up.dialog,
+            session: up.session,
+            invite: up.invite,
+        }
     }
 
     /// BYE within the dialog (OC-LM-35 to OC-LM-38).
-    fn say_bye(&mut self, dialog: &mut Dialog, reason: Option<&str>, cx: &mut Context<'_>) -> ClientTxn {
+    fn say_bye(
+        &mut self,
+        dialog: &mut Dialog,
+        reason: Option<&str>,
+        cx: &mut Context<'_>,
+    ) -> ClientTxn {
         let txn = self.call.mint();
         let mut lines = cx.lines();
-        lines.user_agent(self.call.speaker).line("Supported", "timer").privacy(self.call.anonymous);
+        lines
+            .user_agent(self.call.speaker)
+            .line("Supported", "timer")
+            .privacy(self.call.anonymous);
         if let Some(reason) = reason {
             lines.line("Reason", reason);
         }
@@ -696,14 +1079,24 @@ impl Leg {
     }
 
     /// A request inside the dialog, BYE and INVITE apart.
-    fn inside(&mut self, up: &mut Up, txn: ServerTxn, request: &Request, cx: &mut Context<'_>) -> Upcall {
+    fn inside(
+        &mut self,
+        up: &mut Up,
+        txn: ServerTxn,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Upcall {
         let (head, speaker) = (&request.head, self.call.speaker);
         if !up.dialog.owns(head) {
             Refused::plain(481).respond_within(txn, speaker, cx);
         } else if !up.dialog.in_order(head) {
             Refused::plain(500).respond_within(txn, speaker, cx);
         } else if head.unsupported_by(SUPPORTED).next().is_some() {
-            Refused { unsupported: Some((head, SUPPORTED)), ..Refused::plain(420) }.respond_within(txn, speaker, cx);
+            Refused {
+                unsupported: Some((head, SUPPORTED)),
+                ..Refused::plain(420)
+            }
+            .respond_within(txn, speaker, cx);
         } else {
             match request.method {
                 Method::Message => return Upcall::Page(txn),
@@ -718,7 +1111,11 @@ impl Leg {
                 }
                 Method::Prack => Refused::plain(481).respond_within(txn, speaker, cx),
                 method if !ALLOWED.has(method) => {
-                    Refused { allow: true, ..Refused::plain(405) }.respond_within(txn, speaker, cx);
+                    Refused {
+                        allow: true,
+                        ..Refused::plain(405)
+                    }
+                    .respond_within(txn, speaker, cx);
                 }
                 // BYE, INVITE, ACK and CANCEL never come here.
                 _ => Refused::plain(481).respond_within(txn, speaker, cx),
@@ -733,11 +1130,19 @@ impl Leg {
         let changes = !request.body.is_empty() && !up.is_repeated(request);
         match grant(&request.head, cx) {
             _ if changes => Refused::plain(488).respond_within(txn, speaker, cx),
-            Err(_) => Refused { min_se: Some(least(cx)), ..Refused::plain(422) }.respond_within(txn, speaker, cx),
+            Err(_) => Refused {
+                min_se: Some(least(cx)),
+                ..Refused::plain(422)
+            }
+            .respond_within(txn, speaker, cx),
             Ok(granted) => {
                 up.dialog.retarget(&request.head);
                 self.call.learn(&request.head);
-                let body = if request.body.is_empty() { Bytes::new() } else { up.sdp.clone() };
+                let body = if request.body.is_empty() {
+                    Bytes::new()
+                } else {
+                    up.sdp.clone()
+                };
                 let head = self.refreshed_lines(granted, &body, cx);
                 respond(txn, 200, head, body, cx);
                 up.refresh.agree(granted, Refresher::Uas, cx);
@@ -746,10 +1151,22 @@ impl Leg {
     }
 
     /// re-INVITE: like UPDATE, and its 2xx wants an ACK.
-    fn reinvited(&mut self, mut up: Up, txn: ServerTxn, request: &Request, cx: &mut Context<'_>) -> Step {
+    fn reinvited(
+        &mut self,
+        mut up: Up,
+        txn: ServerTxn,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Step {
         let (head, speaker) = (&request.head, self.call.speaker);
         let changes = !request.body.is_empty() && !up.is_repeated(request);
-        let ours = matches!(up.refreshing, Refreshing::Yes { method: Method::Invite, .. });
+        let ours = matches!(
+            up.refreshing,
+            Refreshing::Yes {
+                method: Method::Invite,
+                ..
+            }
+        );
         let refusal = if !up.dialog.owns(head) {
             Some(Refused::plain(481))
         } else if !up.dialog.in_order(head) {
@@ -757,7 +1174,10 @@ impl Leg {
         } else if ours {
             Some(Refused::plain(491))
         } else if head.unsupported_by(SUPPORTED).next().is_some() {
-            Some(Refused { unsupported: Some((head, SUPPORTED)), ..Refused::plain(420) })
+            Some(Refused {
+                unsupported: Some((head, SUPPORTED)),
+                ..Refused::plain(420)
+            })
         } else if changes {
             Some(Refused::plain(488))
         } else {
@@ -769,7 +1189,11 @@ impl Leg {
                 return (State::Up(up), Upcall::Nothing);
             }
             (None, Err(_)) => {
-                Refused { min_se: Some(least(cx)), ..Refused::plain(422) }.respond_within(txn, speaker, cx);
+                Refused {
+                    min_se: Some(least(cx)),
+                    ..Refused::plain(422)
+                }
+                .respond_within(txn, speaker, cx);
                 return (State::Up(up), Upcall::Nothing);
             }
             (None, Ok(granted)) => granted,
@@ -778,16 +1202,35 @@ impl Leg {
         self.call.learn(head);
         let body = up.sdp.clone();
         let lines = self.refreshed_lines(granted, &body, cx);
-        let reply = Reply { status: Status(200), tag: None, head: lines, body };
+        let reply = Reply {
+            status: Status(200),
+            tag: None,
+            head: lines,
+            body,
+        };
         cx.act(Action::Respond(txn, reply.clone()));
         up.refresh.agree(granted, Refresher::Uas, cx);
         let interval = cx.config.limits.t1;
         cx.start(Timer::Repeat, interval);
         cx.start(Timer::FinalWait, cx.config.limits.final_wait);
-        (State::AwaitingAck { up, invite: txn, reply, interval, then: Then::Stay }, Upcall::Nothing)
+        (
+            State::AwaitingAck {
+                up,
+                invite: txn,
+                reply,
+                interval,
+                then: Then::Stay,
+            },
+            Upcall::Nothing,
+        )
     }
 
-    fn refreshed_lines(&self, granted: Option<SessionExpires>, body: &Bytes, cx: &mut Context<'_>) -> Bytes {
+    fn refreshed_lines(
+        &self,
+        granted: Option<SessionExpires>,
+        body: &Bytes,
+        cx: &mut Context<'_>,
+    ) -> Bytes {
         let mut lines = reply_lines(cx, self.call.speaker);
         lines.contact(self.call.speaker, false).line("Allow", ALLOW);
         granted_lines(&mut lines, granted);
@@ -800,9 +1243,18 @@ impl Leg {
     /// Refreshes the session: UPDATE without body if the peer knows it, else re-INVITE with the
     /// description as it stands (RFC 4028 §7.4).
     fn refresh(&mut self, up: &mut Up, method: Option<Method>, cx: &mut Context<'_>) {
-        let (Refreshing::No, Refresh::On { seconds, .. }) = (up.refreshing, up.refresh) else { return };
-        let knows = self.call.allowed.is_some_and(|allowed| allowed.has(Method::Update));
-        let method = method.unwrap_or(if knows { Method::Update } else { Method::Invite });
+        let (Refreshing::No, Refresh::On { seconds, .. }) = (up.refreshing, up.refresh) else {
+            return;
+        };
+        let knows = self
+            .call
+            .allowed
+            .is_some_and(|allowed| allowed.has(Method::Update));
+        let method = method.unwrap_or(if knows {
+            Method::Update
+        } else {
+            Method::Invite
+        });
         let txn = self.call.mint();
         let mine = Some(Refresher::Uac);
         let mut lines = cx.lines();
@@ -811,7 +1263,13 @@ impl Leg {
             .user_agent(self.call.speaker)
             .line("Allow", ALLOW)
             .line("Supported", "timer")
-            .session_expires(seconds.max(up.ask.min_se.unwrap_or(0)).max(crate::refresh::SHORTEST), mine, up.ask.min_se)
+            .session_expires(
+                seconds
+                    .max(up.ask.min_se.unwrap_or(0))
+                    .max(crate::refresh::SHORTEST),
+                mine,
+                up.ask.min_se,
+            )
             .privacy(self.call.anonymous);
         let body = if method == Method::Invite {
             lines.line("Content-Type", "application/sdp");
@@ -821,7 +1279,11 @@ impl Leg {
         };
         let lines = lines.take();
         let request = up.dialog.request(method, txn, &lines, body, cx);
-        up.refreshing = Refreshing::Yes { txn, method, cseq: request.cseq };
+        up.refreshing = Refreshing::Yes {
+            txn,
+            method,
+            cseq: request.cseq,
+        };
         cx.act(Action::SendRequest(request));
     }
 
@@ -834,11 +1296,16 @@ impl Leg {
         cx: &mut Context<'_>,
     ) -> Step {
         let (method, cseq) = match up.refreshing {
-            Refreshing::Yes { txn: ours, method, cseq } if ours == txn => (method, cseq),
+            Refreshing::Yes {
+                txn: ours,
+                method,
+                cseq,
+            } if ours == txn => (method, cseq),
             // A refresh INVITE's 2xx again, or news of something that is long over.
             Refreshing::Yes { .. } | Refreshing::No => {
                 if let Ok(response) = answer {
-                    let late = response.status.is_success() && response.head.cseq_method() == Method::Invite;
+                    let late = response.status.is_success()
+                        && response.head.cseq_method() == Method::Invite;
                     if late && up.dialog.is_with(&response.head.to()) {
                         let ack = up.dialog.ack(response.head.cseq(), b"", cx);
                         cx.act(Action::SendAck(ack));
@@ -848,7 +1315,9 @@ impl Leg {
             }
         };
         let status = match answer {
-            Ok(response) if response.status.is_provisional() => return (State::Up(up), Upcall::Nothing),
+            Ok(response) if response.status.is_provisional() => {
+                return (State::Up(up), Upcall::Nothing);
+            }
             Ok(response) => response.status.0,
             Err(TxnError::Timeout) => 408,
             Err(_) => 503,
@@ -862,10 +1331,14 @@ impl Leg {
                 }
                 up.dialog.retarget(&response.head);
                 self.call.learn(&response.head);
-                up.refresh.agree(response.head.session_expires(), Refresher::Uac, cx);
+                up.refresh
+                    .agree(response.head.session_expires(), Refresher::Uac, cx);
             }
             (408 | 481, _) => {
-                return (self.bye(up, None, cx), Upcall::Left(Outcome::Failed(Failure::ConnectionLost)));
+                return (
+                    self.bye(up, None, cx),
+                    Upcall::Left(Outcome::Failed(Failure::ConnectionLost)),
+                );
             }
             (422, Ok(response)) => {
                 if let Some(ask) = up.ask.after_422(&response.head) {
@@ -874,11 +1347,17 @@ impl Leg {
                 }
             }
             // The peer knows no UPDATE after all (CC-21).
-            (405 | 501, _) if method == Method::Update => self.refresh(&mut up, Some(Method::Invite), cx),
+            (405 | 501, _) if method == Method::Update => {
+                self.refresh(&mut up, Some(Method::Invite), cx)
+            }
             // Two requests have met: the owner of the Call-ID waits longer (RFC 3261 §14.1, CC-11).
             (491, _) => {
                 let ours = matches!(up.invite, Role::Caller { .. });
-                let tens = if ours { 210 + cx.draw() % 191 } else { cx.draw() % 201 };
+                let tens = if ours {
+                    210 + cx.draw() % 191
+                } else {
+                    cx.draw() % 201
+                };
                 cx.start(Timer::Retry, Duration::from_millis(tens * 10));
                 up.refreshing = Refreshing::No;
             }
@@ -891,7 +1370,11 @@ impl Leg {
     /// 500 with a random time to wait (RFC 3261 §14.2, RFC 3311 §5.2).
     fn try_later(&mut self, txn: ServerTxn, cx: &mut Context<'_>) {
         let retry_after = Some((cx.draw() % 11) as u32);
-        Refused { retry_after, ..Refused::plain(500) }.respond_within(txn, self.call.speaker, cx);
+        Refused {
+            retry_after,
+            ..Refused::plain(500)
+        }
+        .respond_within(txn, self.call.speaker, cx);
     }
 }
 
@@ -930,8 +1413,13 @@ impl Invite {
 impl Up {
     /// Whether a request offers just what the session has already.
     fn is_repeated(&self, request: &Request) -> bool {
-        let described = request.body.description_part().ok().flatten().and_then(|part| part.sdp().ok());
-        described.is_some_and(|description| description.origin == self.origin)
+        let described = request
+            .body
+            .description_part()
+            .ok()
+            .flatten()
+            .and_then(|part| part.sdp().ok());
+        described.is_some_and(|description| description.origin().as_bytes() == self.origin)
     }
 
     /// Stops the timers of the session timer.
@@ -955,33 +1443,54 @@ pub(crate) struct Arriving {
     dialog: Dialog,
     session: Session,
     answered: Answered,
+    origin: Bytes,
     granted: Option<SessionExpires>,
     allowed: Option<Methods>,
 }
 
 /// Checks what every callee checks, in order: Require, the session timer, the body, the offer.
-/// Opens the leg if all is well; else says what to answer.
+/// Opens the leg if all is well; else says what to answer. `limit`: the largest message, in octets.
 pub(crate) fn check(
     invite: ServerTxn,
     request: &Request,
+    limit: u64,
     cx: &mut Context<'_>,
 ) -> Result<Arriving, Refused<'static>> {
     let head = &request.head;
-    let granted = grant(head, cx).map_err(|_| Refused { min_se: Some(least(cx)), ..Refused::plain(422) })?;
-    let part = request.body.description_part().map_err(|_| Refused::plain(400))?;
+    let granted = grant(head, cx).map_err(|_| Refused {
+        min_se: Some(least(cx)),
+        ..Refused::plain(422)
+    })?;
+    let part = request
+        .body
+        .description_part()
+        .map_err(|_| Refused::plain(400))?;
     // A large message that offers nothing cannot be one (section 3.2: offerless INVITE).
     let part = part.ok_or(Refused::plain(488))?;
     let offered = part.sdp().map_err(|_| Refused::plain(400))?;
     let id = cx.session_id();
-    let answered = offer::answer(cx, &offered, id).map_err(|refused| Refused {
+    let answered = offer::answer(cx, &offered, id, limit).map_err(|refused| Refused {
         warning: refused.warning,
         ..Refused::plain(refused.status.0)
     })?;
     let tag = cx.tag();
     let dialog = Dialog::called(request, tag, cx).map_err(|_| Refused::plain(400))?;
-    cx.act(Action::Opened(Keys { dialog: Some(tag), msrp: Some(id) }));
+    cx.act(Action::Opened(Keys {
+        dialog: Some(tag),
+        msrp: Some(id),
+    }));
     let session = Session::offered(id, answered.own.clone(), cx);
-    Ok(Arriving { invite, tag, dialog, session, answered, granted, allowed: head.allow() })
+    let origin = Bytes::copy_from_slice(offered.origin().as_bytes());
+    Ok(Arriving {
+        invite,
+        tag,
+        dialog,
+        session,
+        answered,
+        origin,
+        granted,
+        allowed: head.allow(),
+    })
 }
 
 /// A refusal, with what goes with it.
@@ -1052,7 +1561,15 @@ impl Refused<'_> {
         }
         let head = lines.take();
         let status = Status(self.status);
-        cx.act(Action::Respond(txn, Reply { status, tag, head, body: Bytes::new() }));
+        cx.act(Action::Respond(
+            txn,
+            Reply {
+                status,
+                tag,
+                head,
+                body: Bytes::new(),
+            },
+        ));
     }
 }
 
@@ -1069,7 +1586,9 @@ fn granted_lines(lines: &mut Lines<'_, '_>, granted: Option<SessionExpires>) {
         if refresher == Some(Refresher::Uac) {
             lines.line("Require", "timer");
         }
-        lines.line("Supported", "timer").session_expires(seconds, refresher, None);
+        lines
+            .line("Supported", "timer")
+            .session_expires(seconds, refresher, None);
     } else {
         lines.line("Supported", "timer");
     }
@@ -1081,7 +1600,24 @@ fn ok(txn: ServerTxn, speaker: Speaker, cx: &mut Context<'_>) {
 }
 
 fn respond(txn: ServerTxn, status: u16, head: Bytes, body: Bytes, cx: &mut Context<'_>) {
-    cx.act(Action::Respond(txn, Reply { status: Status(status), tag: None, head, body }));
+    cx.act(Action::Respond(
+        txn,
+        Reply {
+            status: Status(status),
+            tag: None,
+            head,
+            body,
+        },
+    ));
+}
+
+/// ACK and BYE for a 2xx that nobody waits for (CC-03, CC-05, CC-82). The answer to the BYE names a
+/// transaction that no leg knows.
+pub(crate) fn end_stray(response: &Response, cx: &mut Context<'_>) {
+    if let Some([ack, bye]) = stray(response, cx.config) {
+        cx.act(Action::SendAck(ack));
+        cx.act(Action::SendRequest(bye));
+    }
 }
 
 /// An INVITE that nobody answered.

@@ -319,6 +319,8 @@ pub struct Body {
     pub(crate) whole: Bytes,
     pub(crate) parts: SmallVec<[Part; 2]>,
     pub(crate) flaw: Option<Flaw>,
+    /// The Content-Type of a multipart; empty for a body without parts.
+    pub(crate) wrapper: Bytes,
 }
 
 /// One part of a body, or a body that has no parts.

@@ -4,16 +4,16 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::compose::{ALLOW, Speaker};
+use crate::compose::{ALLOW, Lines, Speaker};
 use crate::leg::{Invitation, Leg, Refused, Upcall};
 use crate::msrp::{Keep, Letter, Upcall as Media};
-use crate::offer::{self, Direction, Wanted};
+use crate::offer::{self, Direction, Identity, Wanted};
 use crate::page::{self, Inbox, Page};
 use crate::profile::{MultipartPolicy, Profile, SessionParam, SizeBasis};
 use crate::roster::{self, CopyControl, Entry};
 use crate::wire::{lists, mime};
 use crate::{
-    Action, ClientTxn, Context, Event, FailureReport, Failure, LegId, Machine, MessageId, Notice,
+    Action, ClientTxn, Context, Event, Failure, FailureReport, LegId, Machine, MessageId, Notice,
     Outcome, Outgoing, RecipientId, Timer, Uri,
 };
 
@@ -65,10 +65,22 @@ pub struct Originating {
 enum State {
     #[default]
     Idle,
-    Paging { page: Page, message: Message },
-    Large { leg: Leg, message: Message, progress: Progress },
+    Paging {
+        page: Page,
+        message: Message,
+    },
+    Large {
+        leg: Leg,
+        message: Message,
+        progress: Progress,
+    },
     /// The outcome is being told to a list of recipients.
-    Telling { outcome: Outcome, recipients: u32, next: u32, leg: Open },
+    Telling {
+        outcome: Outcome,
+        recipients: u32,
+        next: u32,
+        leg: Open,
+    },
     Closed,
 }
 
@@ -153,7 +165,12 @@ pub struct Recipient {
 impl Recipient {
     /// A user, without copy control.
     pub fn new(uri: Uri) -> Self {
-        Self { uri, copy: None, anonymize: false, group: false }
+        Self {
+            uri,
+            copy: None,
+            anonymize: false,
+            group: false,
+        }
     }
 }
 
@@ -171,12 +188,19 @@ pub struct Content {
 impl Content {
     /// `text/plain;charset=UTF-8`.
     pub fn text(text: &str) -> Self {
-        Self::new("text/plain;charset=UTF-8", Bytes::copy_from_slice(text.as_bytes()))
+        Self::new(
+            "text/plain;charset=UTF-8",
+            Bytes::copy_from_slice(text.as_bytes()),
+        )
     }
 
     /// Any content of the given media type.
     pub fn new(kind: &str, body: Bytes) -> Self {
-        Self { kind: Bytes::copy_from_slice(kind.as_bytes()), body, attachment: false }
+        Self {
+            kind: Bytes::copy_from_slice(kind.as_bytes()),
+            body,
+            attachment: false,
+        }
     }
 
     fn kind(&self) -> &str {
@@ -320,12 +344,17 @@ impl Originating {
             SizeBasis::ContentOnly => message.content.body.len(),
         };
         self.state = match mode(size, draft.path, &cx.config.profile) {
-            Mode::PagerSmall | Mode::PagerSafePath => {
-                State::Paging { page: Page::send(page, cx), message }
-            }
+            Mode::PagerSmall | Mode::PagerSafePath => State::Paging {
+                page: Page::send(page, cx),
+                message,
+            },
             Mode::LargeTooBig | Mode::LargeAboveMost => {
                 let leg = message.invite(cx)?;
-                State::Large { leg, message, progress: Progress::Calling }
+                State::Large {
+                    leg,
+                    message,
+                    progress: Progress::Calling,
+                }
             }
         };
         Ok(THE_MESSAGE)
@@ -350,13 +379,27 @@ impl Originating {
         Ok(())
     }
 
-    fn paging(&mut self, page: Page, message: Message, event: &Event<'_>, cx: &mut Context<'_>) -> State {
-        let Some(last) = page.handle(event) else { return State::Paging { page, message } };
-        let too_big = last.response.is_some_and(|response| matches!(response.status.0, 413 | 513));
+    fn paging(
+        &mut self,
+        page: Page,
+        message: Message,
+        event: &Event<'_>,
+        cx: &mut Context<'_>,
+    ) -> State {
+        let Some(last) = page.handle(event) else {
+            return State::Paging { page, message };
+        };
+        let too_big = last
+            .response
+            .is_some_and(|response| matches!(response.status.0, 413 | 513));
         if too_big && cx.config.profile.pager_too_big_fallback {
             // Once: what follows is a large message, which has no way back (D-03, CC-36).
             if let Ok(leg) = message.invite(cx) {
-                return State::Large { leg, message, progress: Progress::Calling };
+                return State::Large {
+                    leg,
+                    message,
+                    progress: Progress::Calling,
+                };
             }
         }
         message.told(last.outcome, Open::No, cx)
@@ -382,7 +425,11 @@ impl Originating {
             progress = message.step(&mut leg, progress, upcall, cx);
         }
         if !leg.is_closed() {
-            return State::Large { leg, message, progress };
+            return State::Large {
+                leg,
+                message,
+                progress,
+            };
         }
         self.inbox.close(cx);
         let outcome = match progress {
@@ -407,12 +454,23 @@ impl Machine for Originating {
         }
         self.state = match (core::mem::take(&mut self.state), event) {
             (State::Paging { page, message }, event) => self.paging(page, message, &event, cx),
-            (State::Large { leg, message, progress }, event) => {
-                self.large(leg, message, progress, event, cx)
-            }
-            (State::Telling { outcome, recipients, next, leg }, Event::Timer(Timer::Continue)) => {
-                tell(outcome, recipients, next, leg, cx)
-            }
+            (
+                State::Large {
+                    leg,
+                    message,
+                    progress,
+                },
+                event,
+            ) => self.large(leg, message, progress, event, cx),
+            (
+                State::Telling {
+                    outcome,
+                    recipients,
+                    next,
+                    leg,
+                },
+                Event::Timer(Timer::Continue),
+            ) => tell(outcome, recipients, next, leg, cx),
             (state @ (State::Idle | State::Telling { .. } | State::Closed), event) => {
                 stranger(event, cx);
                 state
@@ -438,15 +496,26 @@ impl Machine for Originating {
 
 impl Message {
     /// One step of a large message: what the leg says, and how far we are.
-    fn step(&self, leg: &mut Leg, progress: Progress, upcall: Upcall, cx: &mut Context<'_>) -> Progress {
+    fn step(
+        &self,
+        leg: &mut Leg,
+        progress: Progress,
+        upcall: Upcall,
+        cx: &mut Context<'_>,
+    ) -> Progress {
         match (progress, upcall) {
             (_, Upcall::Ringing) => {
                 cx.act(Action::Tell(Notice::Ringing));
                 progress
             }
             (Progress::Calling, Upcall::Answered { focus }) => self.agreed(leg, focus, cx),
-            (Progress::Connecting { focus }, Upcall::Media(Media::Up)) => self.begin(leg, focus, cx),
-            (Progress::Sending { .. } | Progress::AwaitReport { .. }, Upcall::Media(Media::Wants(at, most))) => {
+            (Progress::Connecting { focus }, Upcall::Media(Media::Up)) => {
+                self.begin(leg, focus, cx)
+            }
+            (
+                Progress::Sending { .. } | Progress::AwaitReport { .. },
+                Upcall::Media(Media::Wants(at, most)),
+            ) => {
                 self.supply(leg, at, most, cx);
                 progress
             }
@@ -459,12 +528,17 @@ impl Message {
                 self.end(leg, Outcome::Sent, cx)
             }
             // The report may come before the last response: it says more (CC-53).
-            (Progress::Sending { focus } | Progress::AwaitReport { focus }, Upcall::Media(Media::Confirmed)) => {
+            (
+                Progress::Sending { focus } | Progress::AwaitReport { focus },
+                Upcall::Media(Media::Confirmed),
+            ) => {
                 stop_waiting(progress, cx);
                 self.end(leg, confirmed(focus), cx)
             }
             (
-                Progress::Connecting { .. } | Progress::Sending { .. } | Progress::AwaitReport { .. },
+                Progress::Connecting { .. }
+                | Progress::Sending { .. }
+                | Progress::AwaitReport { .. },
                 Upcall::Media(Media::Failed(why)),
             ) => {
                 stop_waiting(progress, cx);
@@ -475,19 +549,26 @@ impl Message {
                 stop_waiting(progress, cx);
                 Progress::Ending(Outcome::Sent)
             }
-            (Progress::Connecting { .. } | Progress::Sending { .. } | Progress::Calling, Upcall::PeerLeft) => {
-                Progress::Ending(Outcome::Failed(Failure::Incomplete))
-            }
+            (
+                Progress::Connecting { .. } | Progress::Sending { .. } | Progress::Calling,
+                Upcall::PeerLeft,
+            ) => Progress::Ending(Outcome::Failed(Failure::Incomplete)),
             (Progress::Ending(outcome), Upcall::Media(Media::Confirmed)) => {
                 // Not too late while the session is there (CC-54).
-                Progress::Ending(if outcome == Outcome::Unconfirmed { Outcome::Delivered } else { outcome })
+                Progress::Ending(if outcome == Outcome::Unconfirmed {
+                    Outcome::Delivered
+                } else {
+                    outcome
+                })
             }
             (Progress::Ending(_), _) => progress,
             (_, Upcall::Left(outcome)) => {
                 stop_waiting(progress, cx);
                 Progress::Ending(outcome)
             }
-            (_, Upcall::Nothing | Upcall::Media(_) | Upcall::Page(_) | Upcall::Answered { .. }) => progress,
+            (_, Upcall::Nothing | Upcall::Media(_) | Upcall::Page(_) | Upcall::Answered { .. }) => {
+                progress
+            }
         }
     }
 
@@ -507,15 +588,15 @@ impl Message {
         if media.max_size.is_some_and(|most| size > most) {
             return self.end(leg, Outcome::Failed(Failure::TooLarge), cx);
         }
-        if leg.is_up() { self.begin(leg, focus, cx) } else { Progress::Connecting { focus } }
+        if leg.is_up() {
+            self.begin(leg, focus, cx)
+        } else {
+            Progress::Connecting { focus }
+        }
     }
 
     fn begin(&self, leg: &mut Leg, focus: bool, cx: &mut Context<'_>) -> Progress {
-        let mut mime = cx.lines();
-        if self.content.attachment && !self.content.is_wrapped() {
-            mime.line("Content-Disposition", "attachment");
-        }
-        let mime = mime.line("Content-Type", self.content.kind()).take();
+        let mime = self.content.lines(cx);
         let letter = Letter {
             size: self.content.body.len() as u64,
             mime,
@@ -534,7 +615,10 @@ impl Message {
     fn supply(&self, leg: &mut Leg, at: u64, most: usize, cx: &mut Context<'_>) {
         let body = &self.content.body;
         let from = usize::try_from(at).unwrap_or(usize::MAX).min(body.len());
-        leg.supply(body.slice(from..from.saturating_add(most).min(body.len())), cx);
+        leg.supply(
+            body.slice(from..from.saturating_add(most).min(body.len())),
+            cx,
+        );
     }
 
     fn end(&self, leg: &mut Leg, outcome: Outcome, cx: &mut Context<'_>) -> Progress {
@@ -561,9 +645,13 @@ impl Message {
             Settled::One(_) | Settled::Group(_) => (None, self.content.body.clone()),
             Settled::List(entries) => {
                 let list = self.list(entries, cx);
-                let content = [mime::OutPart::new(self.content.kind(), "", &self.content.body), list_part(&list)];
-                let (kind, body) = mime::write_mixed(cx.scratch(), &content);
-                (Some(kind), body)
+                let lines = self.content.lines(cx);
+                let content = mime::OutPart {
+                    lines: text(&lines),
+                    content: &self.content.body,
+                };
+                let mixed = mime::write_mixed(cx.scratch(), &[content, list_part(&list)]);
+                (Some(mixed.content_type), mixed.body)
             }
         };
         let mut lines = cx.lines();
@@ -582,14 +670,9 @@ impl Message {
             .line("Supported", "timer")
             .privacy(self.anonymous)
             .identity(Speaker::Client);
-        match kind {
-            Some(kind) => lines.line("Content-Type", kind),
-            None => {
-                if self.content.attachment && !self.content.is_wrapped() {
-                    lines.line("Content-Disposition", "attachment");
-                }
-                lines.line("Content-Type", self.content.kind())
-            }
+        match &kind {
+            Some(kind) => lines.line("Content-Type", text(kind)),
+            None => self.content.describe(&mut lines),
         };
         let head = lines.take();
         Ok(page::compose(ClientTxn(0), target, head, body, cx))
@@ -601,24 +684,27 @@ impl Message {
         let target = self.request_uri(None, cx)?;
         let size = self.content.body.len() as u64;
         let id = cx.session_id();
-        let offered = offer::offer(cx, id, &Wanted {
-            direction: Direction::SendOnly,
-            accept_types: &config.account.accept_types,
-            accept_wrapped_types: &config.account.accept_wrapped_types,
-            filelength: config.profile.lm_filelength.then_some(size),
-            max_size: None,
-        });
+        let offered = offer::offer(
+            cx,
+            id,
+            &Wanted {
+                direction: Direction::SendOnly,
+                accept_types: &config.account.accept_types,
+                accept_wrapped_types: &config.account.accept_wrapped_types,
+                filelength: config.profile.lm_filelength.then_some(size),
+                max_size: None,
+                identity: if self.anonymous {
+                    Identity::Hidden
+                } else {
+                    Identity::Shown
+                },
+            },
+        );
         let list = match &self.target {
             Settled::List(entries) => Some(self.list(entries, cx)),
             Settled::One(_) | Settled::Group(_) => None,
         };
-        let sdp = mime::OutPart::new("application/sdp", "", &offered.sdp);
-        let always = config.profile.multipart == MultipartPolicy::Always;
-        let (kind, body) = match &list {
-            Some(list) => mime::write_mixed(cx.scratch(), &[sdp, list_part(list)]),
-            None if always => mime::write_mixed(cx.scratch(), &[sdp]),
-            None => (mime::Kind::plain("application/sdp"), offered.sdp.clone()),
-        };
+        let (kind, body) = described(&offered.sdp, list.as_ref().map(list_part), cx);
         let mut lines = cx.lines();
         lines
             .from(config.account.address.as_str(), self.anonymous)
@@ -635,14 +721,25 @@ impl Message {
             .line("Supported", "timer")
             .privacy(self.anonymous)
             .identity(Speaker::Client)
-            .line("Content-Type", kind);
+            .line("Content-Type", text(&kind));
         let lines = lines.take();
         if self.anonymous && matches!(self.target, Settled::One(_)) {
             // The path in our description names our host (DR-20).
             cx.act(Action::Tell(Notice::AnonymityLimited));
         }
-        let invitation = Invitation { target, lines, body, offered };
-        Ok(Leg::invite(invitation, Speaker::Client, self.anonymous, Keep::Nothing, cx))
+        let invitation = Invitation {
+            target,
+            lines,
+            body,
+            offered,
+        };
+        Ok(Leg::invite(
+            invitation,
+            Speaker::Client,
+            self.anonymous,
+            Keep::Nothing,
+            cx,
+        ))
     }
 
     /// R-URI and To (OC-PM-09, -11, -13, OC-LM-16, -18, -19).
@@ -652,12 +749,19 @@ impl Message {
             Settled::One(uri) => Ok(uri.clone()),
             Settled::List(_) => {
                 let exploder = exploder.filter(|_| profile.use_exploder);
-                exploder.or(account.factory.as_ref()).cloned().ok_or(Misuse::NotProvisioned)
+                exploder
+                    .or(account.factory.as_ref())
+                    .cloned()
+                    .ok_or(Misuse::NotProvisioned)
             }
             Settled::Group(uri) => match profile.session_param {
                 SessionParam::None => Ok(uri.clone()),
-                SessionParam::Poc => uri.with_param("session=prearranged").map_err(|_| Misuse::Malformed),
-                SessionParam::Legacy => uri.with_param("session=imgroup").map_err(|_| Misuse::Malformed),
+                SessionParam::Poc => uri
+                    .with_param("session=prearranged")
+                    .map_err(|_| Misuse::Malformed),
+                SessionParam::Legacy => uri
+                    .with_param("session=imgroup")
+                    .map_err(|_| Misuse::Malformed),
             },
         }
     }
@@ -669,13 +773,62 @@ impl Message {
 }
 
 impl Content {
+    /// The MIME header lines, Content-Type last (UP-03, UP-05, CC-62).
+    fn lines(&self, cx: &mut Context<'_>) -> Bytes {
+        let mut lines = cx.lines();
+        self.describe(&mut lines).take()
+    }
+
+    fn describe<'l, 'a, 'b>(&self, lines: &'l mut Lines<'a, 'b>) -> &'l mut Lines<'a, 'b> {
+        if self.attachment && !self.is_wrapped() {
+            lines.line("Content-Disposition", "attachment");
+        }
+        lines.line("Content-Type", self.kind())
+    }
+
     fn is_wrapped(&self) -> bool {
-        self.kind().len() >= 12 && self.kind().as_bytes().iter().take(12).map(u8::to_ascii_lowercase).eq(*b"message/cpim")
+        self.kind().len() >= 12
+            && self
+                .kind()
+                .as_bytes()
+                .iter()
+                .take(12)
+                .map(u8::to_ascii_lowercase)
+                .eq(*b"message/cpim")
     }
 }
 
 fn list_part(list: &Bytes) -> mime::OutPart<'_> {
-    mime::OutPart::new("application/resource-lists+xml", "Content-Disposition: recipient-list\r\n", list)
+    let lines =
+        "Content-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n";
+    mime::OutPart {
+        lines,
+        content: list,
+    }
+}
+
+/// The body of an INVITE: the session description, and what goes with it (OC-LM-22, D-06).
+pub(crate) fn described(
+    sdp: &Bytes,
+    more: Option<mime::OutPart<'_>>,
+    cx: &mut Context<'_>,
+) -> (Bytes, Bytes) {
+    let always = cx.config.profile.multipart == MultipartPolicy::Always;
+    let part = mime::OutPart {
+        lines: "Content-Type: application/sdp\r\n",
+        content: sdp,
+    };
+    let mixed = match more {
+        Some(more) => mime::write_mixed(cx.scratch(), &[part, more]),
+        None if always => mime::write_mixed(cx.scratch(), &[part]),
+        None => return (Bytes::from_static(b"application/sdp"), sdp.clone()),
+    };
+    (mixed.content_type, mixed.body)
+}
+
+/// A header field value of ours.
+pub(crate) fn text(value: &Bytes) -> &str {
+    core::str::from_utf8(value).unwrap_or_default()
 }
 
 /// Who the recipients are: a list without the sender and without duplicates (CC-31), and a list of
@@ -691,12 +844,31 @@ fn settle(target: Target, cx: &Context<'_>) -> Result<Settled, Misuse> {
     }
     let legacy = cx.config.profile.session_param == SessionParam::Legacy;
     let mut entries = Vec::new();
-    for Recipient { uri, copy, anonymize, group } in recipients {
+    for Recipient {
+        uri,
+        copy,
+        anonymize,
+        group,
+    } in recipients
+    {
         // A group inside a list says so (OC-LM-21).
-        let marked = if group && legacy { uri.with_param("session=pre-arranged") } else { Ok(uri) };
-        entries.push(Entry { uri: marked.map_err(|_| Misuse::Malformed)?, copy, anonymize });
+        let marked = if group && legacy {
+            uri.with_param("session=pre-arranged")
+        } else {
+            Ok(uri)
+        };
+        entries.push(Entry {
+            uri: marked.map_err(|_| Misuse::Malformed)?,
+            copy,
+            anonymize,
+        });
     }
-    let mut entries = roster::effective(entries, &[&cx.config.account.address], &[], &cx.config.profile);
+    let mut entries = roster::effective(
+        entries,
+        &[&cx.config.account.address],
+        &[],
+        &cx.config.profile,
+    );
     match (entries.len(), entries.pop()) {
         (1, Some(only)) => Ok(Settled::One(only.uri)),
         (_, Some(last)) => {
@@ -708,7 +880,11 @@ fn settle(target: Target, cx: &Context<'_>) -> Result<Settled, Misuse> {
 }
 
 fn confirmed(focus: bool) -> Outcome {
-    if focus { Outcome::AcceptedByServer } else { Outcome::Delivered }
+    if focus {
+        Outcome::AcceptedByServer
+    } else {
+        Outcome::Delivered
+    }
 }
 
 fn stop_waiting(progress: Progress, cx: &mut Context<'_>) {
@@ -718,13 +894,28 @@ fn stop_waiting(progress: Progress, cx: &mut Context<'_>) {
 }
 
 /// Tells the outcome to each recipient, a batch at a time.
-fn tell(outcome: Outcome, recipients: u32, mut next: u32, leg: Open, cx: &mut Context<'_>) -> State {
+fn tell(
+    outcome: Outcome,
+    recipients: u32,
+    mut next: u32,
+    leg: Open,
+    cx: &mut Context<'_>,
+) -> State {
     while next < recipients {
         if cx.pushed() + 2 >= cx.config.limits.batch.max(8) {
             cx.start(Timer::Continue, core::time::Duration::ZERO);
-            return State::Telling { outcome, recipients, next, leg };
+            return State::Telling {
+                outcome,
+                recipients,
+                next,
+                leg,
+            };
         }
-        cx.act(Action::Tell(Notice::Outcome(THE_MESSAGE, RecipientId(next), outcome)));
+        cx.act(Action::Tell(Notice::Outcome(
+            THE_MESSAGE,
+            RecipientId(next),
+            outcome,
+        )));
         next += 1;
     }
     if leg == Open::Yes {
@@ -741,10 +932,7 @@ pub(crate) fn stranger(event: Event<'_>, cx: &mut Context<'_>) {
             Refused::plain(481).respond(txn, tag, Speaker::Client, cx);
         }
         Event::Response(_, response) => {
-            if let Some([ack, bye]) = crate::dialog::stray(response, ClientTxn(u32::MAX), cx) {
-                cx.act(Action::SendAck(ack));
-                cx.act(Action::SendRequest(bye));
-            }
+            crate::leg::end_stray(response, cx);
         }
         _ => {}
     }

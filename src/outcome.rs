@@ -85,7 +85,10 @@ pub(crate) fn of_message(response: &Response) -> Outcome {
 /// What a final refusal says, of a MESSAGE or an INVITE (CC-36, CC-60, DR-15, DR-21).
 pub(crate) fn of_refusal(response: &Response) -> Outcome {
     let (status, head) = (response.status, &response.head);
-    let listless = || head.unsupported().any(|tag| tag.starts_with("recipient-list-"));
+    let listless = || {
+        head.unsupported()
+            .any(|tag| tag.starts_with("recipient-list-"))
+    };
     Outcome::Failed(match status.0 {
         600..700 if status.0 != 606 => return Outcome::Refused(status),
         300..400 => Failure::Redirected(status),
@@ -96,7 +99,9 @@ pub(crate) fn of_refusal(response: &Response) -> Outcome {
         413 | 513 => Failure::TooLarge,
         403 | 488 if head.warned(133, "size exceeded") => Failure::TooLarge,
         415 | 606 => Failure::UnsupportedType,
-        488 if head.warnings().any(|warning| matches!(warning.code, 304 | 305)) => Failure::UnsupportedType,
+        488 if head.warnings().any(|(code, ..)| matches!(code, 304 | 305)) => {
+            Failure::UnsupportedType
+        }
         422 => Failure::SessionInterval,
         480 => Failure::NotReachable,
         _ => Failure::Status(status),

@@ -24,9 +24,23 @@ pub(crate) struct Page {
 }
 
 /// A MESSAGE before it is sent.
-pub(crate) fn compose(txn: ClientTxn, target: Uri, head: Bytes, body: Bytes, cx: &mut Context<'_>) -> Outgoing {
+pub(crate) fn compose(
+    txn: ClientTxn,
+    target: Uri,
+    head: Bytes,
+    body: Bytes,
+    cx: &mut Context<'_>,
+) -> Outgoing {
     let fresh = Some(Fresh { token: cx.token() });
-    Outgoing { method: Method::Message, txn, cseq: 1, fresh, target, head, body }
+    Outgoing {
+        method: Method::Message,
+        txn,
+        cseq: 1,
+        fresh,
+        target,
+        head,
+        body,
+    }
 }
 
 impl Page {
@@ -39,12 +53,18 @@ impl Page {
     /// The final word of the recipient, if this is it.
     pub(crate) fn handle<'e>(&self, event: &Event<'e>) -> Option<Final<'e>> {
         match *event {
-            Event::Response(txn, response) if txn == self.txn && !response.status.is_provisional() => {
-                Some(Final { outcome: of_message(response), response: Some(response) })
+            Event::Response(txn, response)
+                if txn == self.txn && !response.status.is_provisional() =>
+            {
+                Some(Final {
+                    outcome: of_message(response),
+                    response: Some(response),
+                })
             }
-            Event::TxnFailed(txn, why) if txn == self.txn => {
-                Some(Final { outcome: of_silence(why), response: None })
-            }
+            Event::TxnFailed(txn, why) if txn == self.txn => Some(Final {
+                outcome: of_silence(why),
+                response: None,
+            }),
             _ => None,
         }
     }
@@ -105,7 +125,9 @@ impl Inbox {
 
     /// The application's word on one of them; false if it is about something else.
     pub(crate) fn answer(&mut self, ask: AskId, answer: Answer<'_>, cx: &mut Context<'_>) -> bool {
-        let Some(place) = self.asked.iter().position(|(asked, _)| *asked == ask) else { return false };
+        let Some(place) = self.asked.iter().position(|(asked, _)| *asked == ask) else {
+            return false;
+        };
         let (_, txn) = self.asked.remove(place);
         if self.asked.is_empty() {
             cx.stop(Timer::Decide);
@@ -114,7 +136,15 @@ impl Inbox {
             Answer::Accept => {
                 let head = reply_lines(cx, Speaker::Client).take();
                 let tag = Some(cx.tag());
-                cx.act(Action::Respond(txn, Reply { status: Status(200), tag, head, body: Bytes::new() }));
+                cx.act(Action::Respond(
+                    txn,
+                    Reply {
+                        status: Status(200),
+                        tag,
+                        head,
+                        body: Bytes::new(),
+                    },
+                ));
             }
             Answer::Refuse(refusal) => refuse(page_refusal(refusal, cx), txn, cx),
             // An impossible answer counts as a refusal.
@@ -147,29 +177,36 @@ fn refuse(refused: Refused<'_>, txn: ServerTxn, cx: &mut Context<'_>) {
 /// What every receiver of a page checks, in order: Require (CC-107), then the types of its parts (CC-106).
 fn check<'r>(request: &'r Request, cx: &Context<'_>) -> Result<(), Refused<'r>> {
     if request.head.unsupported_by(&["timer"]).next().is_some() {
-        return Err(Refused { unsupported: Some((&request.head, &["timer"])), ..Refused::plain(420) });
+        return Err(Refused {
+            unsupported: Some((&request.head, &["timer"])),
+            ..Refused::plain(420)
+        });
     }
     readable(request, cx)?;
     let parts = request.body.parts().map_err(|_| Refused::plain(400))?;
     let types = &cx.config.account.accept_types;
     let foreign = |part: &&Part| !part.handling_optional() && !takes(types, part);
     match parts.iter().find(foreign) {
-        Some(_) => Err(Refused { accept: true, ..Refused::plain(415) }),
+        Some(_) => Err(Refused {
+            accept: true,
+            ..Refused::plain(415)
+        }),
         None => Ok(()),
     }
 }
 
 /// External content and nested containers are looked into by the application.
 fn takes(types: &str, part: &Part) -> bool {
-    crate::offer::lists(types, part.content_type())
+    crate::offer::matches_any(types, part.content_type())
 }
 
 /// A body in an encoding that we do not know cannot be looked at (RFC 3261 §8.2.3).
 pub(crate) fn readable(request: &Request, _: &Context<'_>) -> Result<(), Refused<'static>> {
     match request.head.header("Content-Encoding") {
-        Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => {
-            Err(Refused { identity: true, ..Refused::plain(415) })
-        }
+        Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => Err(Refused {
+            identity: true,
+            ..Refused::plain(415)
+        }),
         _ => Ok(()),
     }
 }
@@ -179,14 +216,23 @@ pub(crate) fn arrival(request: &Request) -> Arrival {
     let head = &request.head;
     let from = head.from();
     let sender = head.asserted().next().unwrap_or(from.uri);
-    let sender = Uri::copy(sender).or_else(|_| Uri::copy(from.uri)).unwrap_or_else(|_| request.uri.clone());
+    let sender = Uri::copy(sender)
+        .or_else(|_| Uri::copy(from.uri))
+        .unwrap_or_else(|_| request.uri.clone());
     let parts = request.body.parts().unwrap_or_default();
     let marks = Marks {
         anonymous: head.privacy().id || from.uri.ends_with("anonymous.invalid"),
         indirect: parts.iter().any(|part| part.indirection().is_some()),
-        attachment: parts.iter().any(|part| part.disposition() == Some("attachment")),
+        attachment: parts
+            .iter()
+            .any(|part| part.disposition() == Some("attachment")),
     };
-    Arrival { sender, head: head.lines().clone(), body: request.body.whole().clone(), marks }
+    Arrival {
+        sender,
+        head: head.lines().clone(),
+        body: request.body.whole().clone(),
+        marks,
+    }
 }
 
 fn page_refusal(refusal: Refusal, cx: &Context<'_>) -> Refused<'static> {

@@ -23,7 +23,11 @@ impl Proposal {
     pub(crate) fn first(cx: &Context<'_>) -> Self {
         let wanted = cx.config.profile.session_expires.as_secs();
         let seconds = u32::try_from(wanted).unwrap_or(u32::MAX).max(SHORTEST);
-        Self { seconds, min_se: None, refused: 0 }
+        Self {
+            seconds,
+            min_se: None,
+            refused: 0,
+        }
     }
 
     /// What to ask for after 422: the largest Min-SE so far. `None` if it names none, if it does not
@@ -65,7 +69,9 @@ pub(crate) fn grant(head: &Head, cx: &Context<'_>) -> Result<Option<SessionExpir
 
 /// The Min-SE of ours, in seconds.
 pub(crate) fn least(cx: &Context<'_>) -> u32 {
-    u32::try_from(cx.config.profile.min_se.as_secs()).unwrap_or(u32::MAX).max(SHORTEST)
+    u32::try_from(cx.config.profile.min_se.as_secs())
+        .unwrap_or(u32::MAX)
+        .max(SHORTEST)
 }
 
 /// The running timer of one session. Timers: [`Timer::Refresh`] and [`Timer::Expiry`].
@@ -80,9 +86,16 @@ pub(crate) enum Refresh {
 impl Refresh {
     /// Starts, restarts or stops the timers after a 2xx. `mine` is the side that we had in its
     /// transaction: the refresher is named relative to that (CC-20).
-    pub(crate) fn agree(&mut self, granted: Option<SessionExpires>, mine: Refresher, cx: &mut Context<'_>) {
+    pub(crate) fn agree(
+        &mut self,
+        granted: Option<SessionExpires>,
+        mine: Refresher,
+        cx: &mut Context<'_>,
+    ) {
         self.stop(cx);
-        let Some(SessionExpires { seconds, refresher }) = granted else { return };
+        let Some(SessionExpires { seconds, refresher }) = granted else {
+            return;
+        };
         // A 2xx that names nobody comes from a peer without the timer: the caller refreshes (D-13).
         let ours = refresher.unwrap_or(Refresher::Uac) == mine;
         // A broken peer's tiny interval is honoured, but never becomes a storm (CC-19).
@@ -90,7 +103,10 @@ impl Refresh {
         if ours {
             cx.start(Timer::Refresh, interval / 2);
         }
-        cx.start(Timer::Expiry, interval - (interval / 3).min(Duration::from_secs(32)));
+        cx.start(
+            Timer::Expiry,
+            interval - (interval / 3).min(Duration::from_secs(32)),
+        );
         *self = Self::On { seconds, ours };
     }
 

@@ -38,9 +38,14 @@ enum State {
     /// A page waits for the application.
     Paged,
     /// An invitation waits for the application.
-    Asked { leg: Leg, ask: AskId },
+    Asked {
+        leg: Leg,
+        ask: AskId,
+    },
     /// The session is there, or ends.
-    Receiving { leg: Leg },
+    Receiving {
+        leg: Leg,
+    },
     Closed,
 }
 
@@ -54,12 +59,19 @@ impl Terminating {
         match request.method {
             Method::Message => {
                 self.inbox.arrive(txn, request, cx);
-                if self.inbox.is_empty() { State::Closed } else { State::Paged }
+                if self.inbox.is_empty() {
+                    State::Closed
+                } else {
+                    State::Paged
+                }
             }
             Method::Invite => match invited(txn, request, cx) {
                 Ok((mut leg, size)) => {
                     let ask = self.inbox.mint();
-                    let question = Question::Invitation { arrival: arrival(request), size };
+                    let question = Question::Invitation {
+                        arrival: arrival(request),
+                        size,
+                    };
                     cx.act(Action::Ask(ask, question));
                     leg.ring(cx);
                     cx.start(Timer::Decide, cx.config.limits.decide);
@@ -87,7 +99,9 @@ impl Terminating {
                         leg.accept(cx);
                         return State::Receiving { leg };
                     }
-                    Answer::Refuse(refusal) => leg.refuse(Refused::plain(status_of(refusal, cx)), cx),
+                    Answer::Refuse(refusal) => {
+                        leg.refuse(Refused::plain(status_of(refusal, cx)), cx)
+                    }
                     // An impossible answer counts as a refusal.
                     Answer::Access(_) | Answer::Members(_) => leg.refuse(Refused::plain(480), cx),
                 }
@@ -139,7 +153,11 @@ impl Machine for Terminating {
         self.state = match (core::mem::take(&mut self.state), event) {
             (State::Idle, Event::Request(txn, request)) => self.idle(txn, request, cx),
             (State::Paged, Event::Answer(ask, answer)) => {
-                if self.inbox.answer(ask, answer, cx) { State::Closed } else { State::Paged }
+                if self.inbox.answer(ask, answer, cx) {
+                    State::Closed
+                } else {
+                    State::Paged
+                }
             }
             (State::Paged, Event::Timer(Timer::Decide)) => {
                 self.inbox.give_up(cx);
@@ -190,32 +208,63 @@ impl Machine for Terminating {
 
 /// The checks of an INVITE, in order: Require, encoding, session timer, offer, shape (TC-LM-10).
 /// All of them before the user is asked, so that nobody is asked about an impossible session (D-34).
-fn invited<'r>(txn: ServerTxn, request: &'r Request, cx: &mut Context<'_>) -> Result<(Leg, Option<u64>), Refused<'r>> {
+fn invited<'r>(
+    txn: ServerTxn,
+    request: &'r Request,
+    cx: &mut Context<'_>,
+) -> Result<(Leg, Option<u64>), Refused<'r>> {
     let head = &request.head;
     if head.unsupported_by(SUPPORTED).next().is_some() {
-        return Err(Refused { unsupported: Some((head, SUPPORTED)), ..Refused::plain(420) });
+        return Err(Refused {
+            unsupported: Some((head, SUPPORTED)),
+            ..Refused::plain(420)
+        });
     }
     readable(request, cx)?;
-    let part = request.body.description_part().map_err(|_| Refused::plain(400))?;
-    let shape = part.map(|part| part.sdp().map(|sdp| (sdp.shape(head), sdp.filelength())));
+    let part = request
+        .body
+        .description_part()
+        .map_err(|_| Refused::plain(400))?;
+    let shape = part.map(|part| part.sdp().map(|sdp| (sdp.shape_of(head), sdp.filelength())));
     let size = match shape {
         None => return Err(Refused::plain(488)),
         Some(Err(_)) => return Err(Refused::plain(400)),
         Some(Ok((Shape::LargeMessage, size))) => size,
         // Chats and files come with features of their own.
         Some(Ok((Shape::Session | Shape::File, _))) => {
-            return Err(Refused { warning: Some((399, "Function not allowed")), ..Refused::plain(488) });
+            return Err(Refused {
+                warning: Some((399, "Function not allowed")),
+                ..Refused::plain(488)
+            });
         }
     };
-    let arriving = leg::check(txn, request, cx)?;
+    let arriving = leg::check(txn, request, cx.config.limits.message, cx)?;
     // What is announced is what is taken, and never more than the limit (CC-115).
     let most = size.unwrap_or(u64::MAX).min(cx.config.limits.message);
-    Ok((Leg::arrive(arriving, Speaker::Client, Keep::ForUser { most }, cx), size))
+    Ok((
+        Leg::arrive(arriving, Speaker::Client, Keep::ForUser { most }, cx),
+        size,
+    ))
 }
 
 /// A message is complete: the application has it, whole if it is small.
 fn received(whole: Whole, cx: &mut Context<'_>) {
-    let Whole { message, mime, size, store, .. } = whole;
-    let whole = if store.held() == size { store.into_whole() } else { Bytes::new() };
-    cx.act(Action::Tell(Notice::Received { message, mime, whole, size }));
+    let Whole {
+        message,
+        mime,
+        size,
+        store,
+        ..
+    } = whole;
+    let whole = if store.held() == size {
+        store.into_whole()
+    } else {
+        Bytes::new()
+    };
+    cx.act(Action::Tell(Notice::Received {
+        message,
+        mime,
+        whole,
+        size,
+    }));
 }

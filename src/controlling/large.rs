@@ -11,13 +11,13 @@ use crate::compose::{ALLOW, Angle, Conference as ConferenceUri};
 use crate::leg::{Arriving, Invitation, Leg, Refused, Upcall};
 use crate::msrp::{Keep, Letter, Store, Upcall as Media, Whole};
 use crate::offer::{self, Description, Wanted};
-use crate::originating::stranger;
-use crate::profile::{CfReportPolicy, FromPolicy, MultipartPolicy};
+use crate::originating::{described, stranger, text};
+use crate::profile::{CfReportPolicy, FromPolicy};
 use crate::roster::Entry;
 use crate::wire::mime;
 use crate::{
-    Action, Context, Event, FailureReport, Failure, Head, LegId, MessageId, Notice, Outcome,
-    RecipientId, Request, ServerTxn, Timer, Token, Uri,
+    Action, Context, Event, Failure, FailureReport, Head, LegId, MessageId, Notice, Outcome,
+    RecipientId, Request, Timer, Uri,
 };
 
 /// One large message and everyone whom it concerns.
@@ -65,7 +65,12 @@ enum Incoming {
     /// Its octets are still to come.
     Awaited,
     /// It is here, whole.
-    Stored { mime: Bytes, size: u64, store: Store, report: Reporting },
+    Stored {
+        mime: Bytes,
+        size: u64,
+        store: Store,
+        report: Reporting,
+    },
     /// It will not come.
     Lost,
 }
@@ -113,9 +118,14 @@ enum Progress {
 enum Sweep {
     No,
     /// The message is there: send it where a leg is ready.
-    Deliver { next: usize },
+    Deliver {
+        next: usize,
+    },
     /// Nothing more is to be delivered.
-    End { next: usize, why: Outcome },
+    End {
+        next: usize,
+        why: Outcome,
+    },
 }
 
 const THE_MESSAGE: MessageId = MessageId(0);
@@ -132,7 +142,9 @@ impl Conference {
     ) -> Self {
         let speaker = Speaker::Focus(cx.token());
         let announced = sdp.filelength().unwrap_or(u64::MAX);
-        let keep = Keep::Stored { most: cx.config.limits.stored.min(announced) };
+        let keep = Keep::Stored {
+            most: cx.config.limits.stored.min(announced),
+        };
         let plan = Plan::new(speaker, request, sdp, &entries, cx);
         Self {
             inbound: Leg::arrive(arriving, speaker, keep, cx),
@@ -205,9 +217,16 @@ impl Conference {
                 self.report(&whole, 200, cx);
                 Reporting::Done
             }
-            CfReportPolicy::OnAllDelivered | CfReportPolicy::OnFirstDelivered => Reporting::Owed(whole),
+            CfReportPolicy::OnAllDelivered | CfReportPolicy::OnFirstDelivered => {
+                Reporting::Owed(whole)
+            }
         };
-        self.message = Incoming::Stored { mime, size, store, report };
+        self.message = Incoming::Stored {
+            mime,
+            size,
+            store,
+            report,
+        };
         if !matches!(self.sweep, Sweep::End { .. }) {
             self.sweep = Sweep::Deliver { next: 0 };
         }
@@ -240,7 +259,10 @@ impl Conference {
             // It is gone, and something still comes for it (CC-82).
             return stranger(event, &mut cx.on(id));
         };
-        let first = matches!(event, Event::Response(..) | Event::TxnFailed(..) | Event::Timer(Timer::Patience));
+        let first = matches!(
+            event,
+            Event::Response(..) | Event::TxnFailed(..) | Event::Timer(Timer::Patience)
+        );
         if member.window == Window::Held && first {
             member.window = Window::Free;
             self.awaited -= 1;
@@ -265,8 +287,12 @@ impl Conference {
 
     /// Gives a member's place back when its leg is closed.
     fn settle(&mut self, id: LegId, cx: &mut Context<'_>) {
-        let Some(slot) = self.legs.get_mut((id.slot() as usize).wrapping_sub(1)) else { return };
-        let Some(member) = slot.member.take_if(|member| member.leg.is_closed()) else { return };
+        let Some(slot) = self.legs.get_mut((id.slot() as usize).wrapping_sub(1)) else {
+            return;
+        };
+        let Some(member) = slot.member.take_if(|member| member.leg.is_closed()) else {
+            return;
+        };
         slot.generation = slot.generation.wrapping_add(1);
         self.live -= 1;
         if member.window == Window::Held {
@@ -276,7 +302,9 @@ impl Conference {
         cx.stop(Timer::Delivery);
         let outcome = match member.progress {
             Progress::Ending(outcome) => outcome,
-            Progress::Inviting | Progress::Answered | Progress::Sending => Outcome::Failed(Failure::Incomplete),
+            Progress::Inviting | Progress::Answered | Progress::Sending => {
+                Outcome::Failed(Failure::Incomplete)
+            }
         };
         if outcome == Outcome::Sent {
             self.taken += 1;
@@ -310,7 +338,9 @@ impl Conference {
                 Sweep::Deliver { next } => (next, None),
                 Sweep::End { next, why } => (next, Some(why)),
             };
-            let Some(slot) = self.legs.get_mut(place) else { break };
+            let Some(slot) = self.legs.get_mut(place) else {
+                break;
+            };
             if !Self::has_room(cx) {
                 return false;
             }
@@ -324,7 +354,10 @@ impl Conference {
             }
             self.sweep = match end {
                 None => Sweep::Deliver { next: place + 1 },
-                Some(why) => Sweep::End { next: place + 1, why },
+                Some(why) => Sweep::End {
+                    next: place + 1,
+                    why,
+                },
             };
         }
         if let Sweep::End { why, .. } = self.sweep {
@@ -345,23 +378,42 @@ impl Conference {
     fn invite(&mut self, cx: &mut Context<'_>) -> bool {
         let limits = &cx.config.limits;
         while self.awaited < limits.in_flight.max(1) && self.live < limits.legs.max(1) {
-            let Some(uri) = self.members.get(self.next).cloned() else { break };
+            let Some(uri) = self.members.get(self.next).cloned() else {
+                break;
+            };
             if !Self::has_room(cx) {
                 return false;
             }
             let recipient = u32::try_from(self.next).unwrap_or(u32::MAX);
-            cx.act(Action::Tell(Notice::Member(RecipientId(recipient), uri.clone())));
-            let place = self.legs.iter().position(|slot| slot.member.is_none()).unwrap_or(self.legs.len());
+            cx.act(Action::Tell(Notice::Member(
+                RecipientId(recipient),
+                uri.clone(),
+            )));
+            let place = self
+                .legs
+                .iter()
+                .position(|slot| slot.member.is_none())
+                .unwrap_or(self.legs.len());
             if place == self.legs.len() {
-                self.legs.push(Slot { generation: 0, member: None });
+                self.legs.push(Slot {
+                    generation: 0,
+                    member: None,
+                });
             }
-            let Some(slot) = self.legs.get_mut(place) else { break };
+            let Some(slot) = self.legs.get_mut(place) else {
+                break;
+            };
             let id = LegId::new(place as u32 + 1, slot.generation);
             let mut cx = cx.on(id);
             let leg = self.plan.invite(uri, &mut cx);
             cx.start(Timer::Patience, limits.patience);
             cx.start(Timer::Delivery, limits.delivery);
-            slot.member = Some(Member { recipient, leg, window: Window::Held, progress: Progress::Inviting });
+            slot.member = Some(Member {
+                recipient,
+                leg,
+                window: Window::Held,
+                progress: Progress::Inviting,
+            });
             self.next += 1;
             self.live += 1;
             self.awaited += 1;
@@ -372,9 +424,13 @@ impl Conference {
     /// The reports that were put off, and the end of a conference that has nobody left.
     fn conclude(&mut self, cx: &mut Context<'_>) {
         let over = self.live == 0 && self.next == self.members.len();
-        let first = cx.config.profile.cf_report == CfReportPolicy::OnFirstDelivered && self.taken > 0;
+        let first =
+            cx.config.profile.cf_report == CfReportPolicy::OnFirstDelivered && self.taken > 0;
         match &mut self.message {
-            Incoming::Stored { report: report @ Reporting::Owed(_), .. } if over || first => {
+            Incoming::Stored {
+                report: report @ Reporting::Owed(_),
+                ..
+            } if over || first => {
                 if let Reporting::Owed(whole) = core::mem::replace(report, Reporting::Done) {
                     // Nobody took it: as a relay says that its next hop did not (DR-10).
                     let status = if self.taken > 0 { 200 } else { 408 };
@@ -388,7 +444,8 @@ impl Conference {
                     session.refuse(cx);
                 }
                 let reason = "SIP;cause=480;text=\"No destinations\"";
-                self.inbound.end(Outcome::Failed(Failure::NotReachable), Some(reason), cx);
+                self.inbound
+                    .end(Outcome::Failed(Failure::NotReachable), Some(reason), cx);
                 if self.inbound.is_closed() {
                     cx.act(Action::Closed);
                 }
@@ -406,28 +463,42 @@ impl Member {
                 self.deliver(message, cx);
             }
             (Progress::Answered, Upcall::Media(Media::Up)) => self.deliver(message, cx),
-            (Progress::Sending, Upcall::Media(Media::Wants(at, most))) => self.supply(message, at, most, cx),
+            (Progress::Sending, Upcall::Media(Media::Wants(at, most))) => {
+                self.supply(message, at, most, cx)
+            }
             // Not a chat: the leg ends when it has the message (CF-LM-25).
             (Progress::Sending, Upcall::Media(Media::Taken)) => self.end(Outcome::Sent, cx),
-            (Progress::Sending, Upcall::Media(Media::Failed(why))) => self.end(Outcome::Failed(why), cx),
+            (Progress::Sending, Upcall::Media(Media::Failed(why))) => {
+                self.end(Outcome::Failed(why), cx)
+            }
             (Progress::Ending(_), _) => {}
-            (_, Upcall::PeerLeft) => self.progress = Progress::Ending(Outcome::Failed(Failure::Incomplete)),
+            (_, Upcall::PeerLeft) => {
+                self.progress = Progress::Ending(Outcome::Failed(Failure::Incomplete))
+            }
             (_, Upcall::Left(outcome)) => self.progress = Progress::Ending(outcome),
             (
                 Progress::Inviting | Progress::Answered | Progress::Sending,
-                Upcall::Nothing | Upcall::Ringing | Upcall::Answered { .. } | Upcall::Media(_) | Upcall::Page(_),
+                Upcall::Nothing
+                | Upcall::Ringing
+                | Upcall::Answered { .. }
+                | Upcall::Media(_)
+                | Upcall::Page(_),
             ) => {}
         }
     }
 
     /// Begins to send, if the message is here, the leg is up and its answer allows (CC-83, CC-84).
     fn deliver(&mut self, message: &Incoming, cx: &mut Context<'_>) {
-        let Incoming::Stored { mime, size, .. } = message else { return };
+        let Incoming::Stored { mime, size, .. } = message else {
+            return;
+        };
         if self.progress != Progress::Answered {
             return;
         }
-        let Some(media) = self.leg.session().and_then(|session| session.media()) else { return };
-        let kind = core::str::from_utf8(mime).map_or("", mime::content_type);
+        let Some(media) = self.leg.session().and_then(|session| session.media()) else {
+            return;
+        };
+        let kind = mime::content_type(text(mime));
         let refusal = if !media.can_send {
             Some(Failure::BadAnswer)
         } else if !media.accepts(kind) {
@@ -444,7 +515,12 @@ impl Member {
             return;
         }
         self.progress = Progress::Sending;
-        let letter = Letter { size: *size, mime: mime.clone(), success: false, failure: FailureReport::Yes };
+        let letter = Letter {
+            size: *size,
+            mime: mime.clone(),
+            success: false,
+            failure: FailureReport::Yes,
+        };
         if let Upcall::Media(Media::Wants(at, most)) = self.leg.send(letter, cx) {
             self.supply(message, at, most, cx);
         }
@@ -467,7 +543,13 @@ impl Member {
 
 impl Plan {
     /// What all invitations have in common (DR-05).
-    fn new(speaker: Speaker, request: &Request, sdp: &Description, entries: &[Entry], cx: &mut Context<'_>) -> Self {
+    fn new(
+        speaker: Speaker,
+        request: &Request,
+        sdp: &Description,
+        entries: &[Entry],
+        cx: &mut Context<'_>,
+    ) -> Self {
         let config = cx.config;
         let head = &request.head;
         let anonymous = head.privacy().id;
@@ -476,7 +558,10 @@ impl Plan {
         let mut lines = cx.lines();
         match (config.profile.from_policy, speaker) {
             (FromPolicy::ConferenceUri, Speaker::Focus(token)) => {
-                lines.line("From", format_args!("<{}>", ConferenceUri(&config.account.contact, token)));
+                lines.line(
+                    "From",
+                    format_args!("<{}>", ConferenceUri(&config.account.contact, token)),
+                );
                 if !anonymous {
                     lines.line("Referred-By", Angle(originator));
                 }
@@ -503,7 +588,7 @@ impl Plan {
             speaker,
             lines: Bytes::copy_from_slice(&lines),
             history,
-            accept_types: selected(sdp.accept_types().unwrap_or("*"), &config.account.accept_types),
+            accept_types: selected(sdp.accept_types(), &config.account.accept_types),
             filelength: sdp.filelength(),
             direction: sdp.direction(),
         }
@@ -513,29 +598,39 @@ impl Plan {
     fn invite(&self, target: Uri, cx: &mut Context<'_>) -> Leg {
         let config = cx.config;
         let id = cx.session_id();
-        let offered = offer::offer(cx, id, &Wanted {
-            direction: self.direction,
-            accept_types: &self.accept_types,
-            accept_wrapped_types: &config.account.accept_wrapped_types,
-            filelength: self.filelength,
-            max_size: None,
-        });
-        let sdp = mime::OutPart::new("application/sdp", "", &offered.sdp);
-        let always = config.profile.multipart == MultipartPolicy::Always;
-        let (kind, body) = match &self.history {
-            Some(history) => mime::write_mixed(cx.scratch(), &[sdp, history_part(history)]),
-            None if always => mime::write_mixed(cx.scratch(), &[sdp]),
-            None => (mime::Kind::plain("application/sdp"), offered.sdp.clone()),
+        let offered = offer::offer(
+            cx,
+            id,
+            &Wanted {
+                direction: self.direction,
+                accept_types: &self.accept_types,
+                accept_wrapped_types: &config.account.accept_wrapped_types,
+                filelength: self.filelength,
+                max_size: None,
+                identity: offer::Identity::Shown,
+            },
+        );
+        let (kind, body) = described(&offered.sdp, self.history.as_ref().map(history_part), cx);
+        let lines = cx
+            .lines()
+            .lines(&self.lines)
+            .line("Content-Type", text(&kind))
+            .take();
+        let invitation = Invitation {
+            target,
+            lines,
+            body,
+            offered,
         };
-        let lines = cx.lines().lines(&self.lines).line("Content-Type", kind).take();
-        let invitation = Invitation { target, lines, body, offered };
         Leg::invite(invitation, self.speaker, false, Keep::Nothing, cx)
     }
 }
 
 /// Types of the offer that our policy knows; `*` is whatever we know (CF-LM-16).
 fn selected(offered: &str, ours: &str) -> String {
-    let known = offered.split_ascii_whitespace().filter(|kind| *kind != "*" && offer::lists(ours, kind));
+    let known = offered
+        .split_ascii_whitespace()
+        .filter(|kind| *kind != "*" && offer::matches_any(ours, kind));
     let mut selected = String::new();
     for kind in known {
         if !selected.is_empty() {
@@ -543,15 +638,23 @@ fn selected(offered: &str, ours: &str) -> String {
         }
         selected.push_str(kind);
     }
-    if selected.is_empty() { String::from(ours) } else { selected }
+    if selected.is_empty() {
+        String::from(ours)
+    } else {
+        selected
+    }
 }
 
 /// 70 for a user's request; what another server sent loses a hop, so that lists which name each
 /// other come to an end (CC-72).
 pub(super) fn hop_limit(head: &Head) -> u8 {
-    let server = |name| head.header(name).is_some_and(|agent| {
-        agent.get(..7).is_some_and(|name| name.eq_ignore_ascii_case("IM-serv"))
-    });
+    let server = |name| {
+        head.header(name).is_some_and(|agent| {
+            agent
+                .get(..7)
+                .is_some_and(|name| name.eq_ignore_ascii_case("IM-serv"))
+        })
+    };
     match head.max_forwards() {
         Some(hops) if server("User-Agent") || server("Server") => hops.saturating_sub(1).min(70),
         _ => 70,
@@ -559,5 +662,9 @@ pub(super) fn hop_limit(head: &Head) -> u8 {
 }
 
 fn tell(recipient: u32, outcome: Outcome, cx: &mut Context<'_>) {
-    cx.act(Action::Tell(Notice::Outcome(THE_MESSAGE, RecipientId(recipient), outcome)));
+    cx.act(Action::Tell(Notice::Outcome(
+        THE_MESSAGE,
+        RecipientId(recipient),
+        outcome,
+    )));
 }

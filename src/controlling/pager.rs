@@ -3,11 +3,12 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::SERVER;
 use super::large::hop_limit;
 use crate::leg::{Refused, reply_lines};
-use crate::originating::stranger;
+use crate::originating::{stranger, text};
 use crate::outcome::of_message;
 use crate::page::{self, of_silence};
 use crate::roster::Entry;
@@ -56,10 +57,21 @@ impl Fanout {
         cx: &mut Context<'_>,
     ) -> Result<Self, Refused<'static>> {
         let (kind, body) = copied_body(request, list, &entries, cx)?;
-        let head = copied_head(request, &kind, cx);
-        let members: Vec<_> = entries.into_iter().map(|entry| (entry.uri.bare(), Progress::Waiting)).collect();
+        let head = copied_head(request, kind, cx);
+        let members: Vec<_> = entries
+            .into_iter()
+            .map(|entry| (entry.uri.bare(), Progress::Waiting))
+            .collect();
         let open = members.len();
-        Ok(Self { txn, head, body, members, next: 0, awaited: 0, open })
+        Ok(Self {
+            txn,
+            head,
+            body,
+            members,
+            next: 0,
+            awaited: 0,
+            open,
+        })
     }
 
     /// The first copies, then 202 in the same batch: it waits for nobody (CF-PM-07, D-23).
@@ -67,7 +79,12 @@ impl Fanout {
         self.fill(1, cx);
         let head = reply_lines(cx, SERVER).take();
         let tag = Some(cx.tag());
-        let reply = Reply { status: Status(202), tag, head, body: Bytes::new() };
+        let reply = Reply {
+            status: Status(202),
+            tag,
+            head,
+            body: Bytes::new(),
+        };
         cx.act(Action::Respond(self.txn, reply));
     }
 
@@ -77,7 +94,9 @@ impl Fanout {
 
     pub(super) fn handle(&mut self, leg: LegId, event: Event<'_>, cx: &mut Context<'_>) {
         let place = (leg.slot() as usize).checked_sub(1);
-        let member = place.and_then(|place| self.members.get_mut(place)).map(|(_, progress)| progress);
+        let member = place
+            .and_then(|place| self.members.get_mut(place))
+            .map(|(_, progress)| progress);
         let (Some(place), Some(progress)) = (place, member) else {
             return match event {
                 Event::Timer(Timer::Continue) => self.fill(0, cx),
@@ -86,7 +105,9 @@ impl Fanout {
         };
         let recipient = RecipientId(u32::try_from(place).unwrap_or(u32::MAX));
         let outcome = match (*progress, event) {
-            (Progress::Sent | Progress::Slow, Event::Response(_, response)) if !response.status.is_provisional() => {
+            (Progress::Sent | Progress::Slow, Event::Response(_, response))
+                if !response.status.is_provisional() =>
+            {
                 Some(of_message(response))
             }
             (Progress::Sent | Progress::Slow, Event::TxnFailed(_, why)) => Some(of_silence(why)),
@@ -100,10 +121,18 @@ impl Fanout {
                 cx.on(leg).stop(Timer::Patience);
             }
         }
-        *progress = if outcome.is_some() { Progress::Done } else { Progress::Slow };
+        *progress = if outcome.is_some() {
+            Progress::Done
+        } else {
+            Progress::Slow
+        };
         if let Some(outcome) = outcome {
             self.open -= 1;
-            cx.act(Action::Tell(Notice::Outcome(MessageId(0), recipient, outcome)));
+            cx.act(Action::Tell(Notice::Outcome(
+                MessageId(0),
+                recipient,
+                outcome,
+            )));
         }
         self.fill(0, cx);
     }
@@ -112,7 +141,9 @@ impl Fanout {
     fn fill(&mut self, spare: usize, cx: &mut Context<'_>) {
         let limits = &cx.config.limits;
         while self.awaited < limits.in_flight.max(1) {
-            let Some((uri, progress)) = self.members.get_mut(self.next) else { return };
+            let Some((uri, progress)) = self.members.get_mut(self.next) else {
+                return;
+            };
             if *progress == Progress::Waiting {
                 // Three for this member, one for the continuation.
                 if cx.pushed() + 4 + spare > limits.batch.max(8) {
@@ -121,7 +152,10 @@ impl Fanout {
                 *progress = Progress::Sent;
                 let place = u32::try_from(self.next).unwrap_or(u32::MAX);
                 let uri = uri.clone();
-                cx.act(Action::Tell(Notice::Member(RecipientId(place), uri.clone())));
+                cx.act(Action::Tell(Notice::Member(
+                    RecipientId(place),
+                    uri.clone(),
+                )));
                 let (head, body) = (self.head.clone(), self.body.clone());
                 let mut cx = cx.on(LegId::new(place + 1, 0));
                 let request = page::compose(ClientTxn(0), uri, head, body, &mut cx);
@@ -141,15 +175,29 @@ impl Fanout {
                 *progress = Progress::Done;
                 self.open -= 1;
                 let recipient = RecipientId(u32::try_from(place).unwrap_or(u32::MAX));
-                cx.act(Action::Tell(Notice::Outcome(MessageId(0), recipient, Outcome::Cancelled)));
+                cx.act(Action::Tell(Notice::Outcome(
+                    MessageId(0),
+                    recipient,
+                    Outcome::Cancelled,
+                )));
             }
         }
         self.next = self.members.len();
     }
 }
 
+/// How the body of the copies is described.
+enum Kind<'r> {
+    /// As the originator described its body.
+    AsIs,
+    /// As the one part was described that is left.
+    Of(&'r Part),
+    /// As a new `multipart/mixed`.
+    Mixed(Bytes),
+}
+
 /// What is copied from the originator's request and what is ours (DR-23, RFC 5365 §7.2).
-fn copied_head(request: &Request, kind: &mime::Kind, cx: &mut Context<'_>) -> Bytes {
+fn copied_head(request: &Request, kind: Kind<'_>, cx: &mut Context<'_>) -> Bytes {
     let head = &request.head;
     let anonymous = head.privacy().id;
     let hops = hop_limit(head);
@@ -177,41 +225,54 @@ fn copied_head(request: &Request, kind: &mime::Kind, cx: &mut Context<'_>) -> By
             }
         }
     }
-    kind.describe(&mut |name, value| {
-        lines.line(name, value);
-    });
+    match kind {
+        Kind::Mixed(kind) => lines.line("Content-Type", text(&kind)),
+        Kind::Of(part) => part
+            .mime_lines()
+            .fold(&mut lines, |lines, line| lines.raw(line)),
+        Kind::AsIs => lines
+            .copied(head, "Content-Disposition")
+            .copied(head, "Content-Type"),
+    };
     lines.take()
 }
 
 /// The body without the recipient list, with the list of those who may be seen (RFC 5365 §7.3).
-fn copied_body(
-    request: &Request,
+fn copied_body<'r>(
+    request: &'r Request,
     list: Option<&Part>,
     entries: &[Entry],
     cx: &mut Context<'_>,
-) -> Result<(mime::Kind, Bytes), Refused<'static>> {
-    let parts = request.body.parts().map_err(|flaw| Refused::plain(flaw.status.0))?;
+) -> Result<(Kind<'r>, Bytes), Refused<'static>> {
+    let parts = request
+        .body
+        .parts()
+        .map_err(|flaw| Refused::plain(flaw.status.0))?;
     let Some(list) = list else {
         if request.body.is_empty() {
             return Err(Refused::plain(400));
         }
         // As it came, wrapper and all (CC-94).
-        return Ok((mime::Kind::of_message(&request.head), request.body.whole().clone()));
+        return Ok((Kind::AsIs, request.body.whole().clone()));
     };
     let payload = parts.iter().filter(|part| !core::ptr::eq(*part, list));
-    let payload: smallvec::SmallVec<[&Part; 4]> = payload.collect();
+    let payload: SmallVec<[&Part; 4]> = payload.collect();
     if payload.is_empty() {
         return Err(Refused::plain(400));
     }
     let history = history(entries, cx);
     match (payload.as_slice(), &history) {
         // A wrapper around one part is no use (CC-94, D-06).
-        ([only], None) => Ok((mime::Kind::of_part(only), only.content().clone())),
+        ([only], None) => Ok((Kind::Of(only), only.content().clone())),
         (payload, history) => {
-            let mut out: smallvec::SmallVec<[mime::OutPart<'_>; 4]> =
-                payload.iter().map(|part| mime::OutPart::of(part)).collect();
+            let part = |part: &&'r Part| mime::OutPart {
+                lines: text(part.lines()),
+                content: part.content(),
+            };
+            let mut out: SmallVec<[mime::OutPart<'_>; 4]> = payload.iter().map(part).collect();
             out.extend(history.as_ref().map(history_part));
-            Ok(mime::write_mixed(cx.scratch(), &out))
+            let mixed = mime::write_mixed(cx.scratch(), &out);
+            Ok((Kind::Mixed(mixed.content_type), mixed.body))
         }
     }
 }
@@ -223,6 +284,12 @@ pub(super) fn history(entries: &[Entry], cx: &mut Context<'_>) -> Option<Bytes> 
 }
 
 pub(super) fn history_part(list: &Bytes) -> mime::OutPart<'_> {
-    let disposition = "Content-Disposition: recipient-list-history; handling=optional\r\n";
-    mime::OutPart::new("application/resource-lists+xml", disposition, list)
+    let lines = concat!(
+        "Content-Type: application/resource-lists+xml\r\n",
+        "Content-Disposition: recipient-list-history; handling=optional\r\n",
+    );
+    mime::OutPart {
+        lines,
+        content: list,
+    }
 }

@@ -5,7 +5,8 @@ use bytes::Bytes;
 
 use super::{Ident, RangeSet, store::Store};
 use crate::{
-    Action, Context, Continuation, FailureReport, MessageId, MsrpTxn, Notice, Report, SendHead, Timer,
+    Action, Context, Continuation, FailureReport, MessageId, MsrpTxn, Notice, Report, SendHead,
+    Timer,
 };
 
 /// Messages that may come in turns on one session; a further one is refused with 413.
@@ -95,7 +96,11 @@ pub(crate) enum Got {
     /// A whole message; kept ones hand out their store.
     Message(Whole),
     /// A message that ended before it was complete.
-    Incomplete { message: MessageId, received: u64, total: Option<u64> },
+    Incomplete {
+        message: MessageId,
+        received: u64,
+        total: Option<u64>,
+    },
 }
 
 /// A message that has arrived completely.
@@ -129,7 +134,12 @@ impl Receiving {
     pub(crate) fn begin(&mut self, txn: MsrpTxn, head: &SendHead<'_>, cx: &mut Context<'_>) -> Got {
         let mut got = Got::Nothing;
         let at = head.range.start.saturating_sub(1);
-        let mut chunk = InChunk { txn, failure: head.failure, fate: Fate::Bodiless, at };
+        let mut chunk = InChunk {
+            txn,
+            failure: head.failure,
+            fate: Fate::Bodiless,
+            at,
+        };
         if head.content_type.is_some() || head.range.start > 1 {
             chunk.fate = match self.admit(head, cx) {
                 Ok(fate) => fate,
@@ -162,13 +172,13 @@ impl Receiving {
             return Ok(Fate::Part(ident));
         }
         let kind = head.content_type.unwrap_or_default();
-        if !crate::offer::lists(&cx.config.account.accept_types, kind) {
+        if !crate::offer::matches_any(&cx.config.account.accept_types, kind) {
             return Err(415);
         }
         let message = Incoming {
             ident,
             message: MessageId(self.begun),
-            ranges: RangeSet::new(),
+            ranges: RangeSet::default(),
             store: Store::default(),
             streaming: false,
             total: head.range.total,
@@ -184,16 +194,28 @@ impl Receiving {
     }
 
     pub(crate) fn octets(&mut self, octets: &Bytes, cx: &mut Context<'_>) -> Got {
-        let Some(chunk) = &mut self.chunk else { return Got::Nothing };
+        let Some(chunk) = &mut self.chunk else {
+            return Got::Nothing;
+        };
         let at = chunk.at;
         chunk.at = at.saturating_add(octets.len() as u64);
         let (end, txn, failure) = (chunk.at, chunk.txn, chunk.failure);
-        let Fate::Part(ident) = chunk.fate else { return Got::Nothing };
-        let most = self.keep.most();
-        let Some(message) = self.messages.iter_mut().find(|message| message.ident == ident) else {
+        let Fate::Part(ident) = chunk.fate else {
             return Got::Nothing;
         };
-        let fits = end <= most && message.ranges.insert(at, end, cx.config.limits.ranges).is_ok();
+        let most = self.keep.most();
+        let Some(message) = self
+            .messages
+            .iter_mut()
+            .find(|message| message.ident == ident)
+        else {
+            return Got::Nothing;
+        };
+        let fits = end <= most
+            && message
+                .ranges
+                .insert(at, end, cx.config.limits.ranges)
+                .is_ok();
         if !fits {
             // Stop at once, do not wait for the end of the chunk (RFC 4975 §10.5, CC-115).
             refuse(txn, failure, 413, cx);
@@ -205,7 +227,9 @@ impl Receiving {
             return Got::Nothing;
         }
         message.store.insert(at, octets.clone());
-        if matches!(self.keep, Keep::ForUser { .. }) && message.store.held() > cx.config.limits.whole {
+        if matches!(self.keep, Keep::ForUser { .. })
+            && message.store.held() > cx.config.limits.whole
+        {
             message.streaming = true;
             for (at, octets) in message.store.take() {
                 message.hand_on(at, octets, cx);
@@ -215,7 +239,9 @@ impl Receiving {
     }
 
     pub(crate) fn end(&mut self, flag: Continuation, cx: &mut Context<'_>) -> Got {
-        let Some(chunk) = self.chunk.take() else { return Got::Nothing };
+        let Some(chunk) = self.chunk.take() else {
+            return Got::Nothing;
+        };
         match chunk.fate {
             Fate::Refused => Got::Nothing,
             Fate::Bodiless => {
@@ -238,7 +264,11 @@ impl Receiving {
     }
 
     fn ended(&mut self, ident: Ident, end: u64, flag: Continuation, cx: &mut Context<'_>) -> Got {
-        let Some(place) = self.messages.iter().position(|message| message.ident == ident) else {
+        let Some(place) = self
+            .messages
+            .iter()
+            .position(|message| message.ident == ident)
+        else {
             return Got::Nothing;
         };
         if flag == Continuation::Abandoned {
@@ -246,13 +276,17 @@ impl Receiving {
             cx.stop(Timer::NextChunk);
             return self.drop_message(ident);
         }
-        let Some(message) = self.messages.get_mut(place) else { return Got::Nothing };
+        let Some(message) = self.messages.get_mut(place) else {
+            return Got::Nothing;
+        };
         if flag == Continuation::Last {
             // The last chunk defines the length, whatever range-end or an earlier total said.
             message.total = Some(end);
             message.ended = true;
         }
-        let whole = message.total.filter(|total| message.ended && message.ranges.covers(0, *total));
+        let whole = message
+            .total
+            .filter(|total| message.ended && message.ranges.covers(0, *total));
         let Some(size) = whole else {
             cx.start(Timer::NextChunk, cx.config.limits.chunk_reception);
             return Got::Nothing;
@@ -263,12 +297,31 @@ impl Receiving {
             self.complete.remove(0);
         }
         self.complete.push(ident);
-        let Incoming { message, mime, store, success, failure, .. } = message;
-        Got::Message(Whole { message, ident, mime, size, store, success, failure })
+        let Incoming {
+            message,
+            mime,
+            store,
+            success,
+            failure,
+            ..
+        } = message;
+        Got::Message(Whole {
+            message,
+            ident,
+            mime,
+            size,
+            store,
+            success,
+            failure,
+        })
     }
 
     fn drop_message(&mut self, ident: Ident) -> Got {
-        let Some(place) = self.messages.iter().position(|message| message.ident == ident) else {
+        let Some(place) = self
+            .messages
+            .iter()
+            .position(|message| message.ident == ident)
+        else {
             return Got::Nothing;
         };
         let dropped = self.messages.remove(place);
@@ -281,7 +334,13 @@ impl Receiving {
 
     /// Takes nothing more: the chunk that is arriving is refused, and so is every other.
     pub(crate) fn refuse(&mut self, cx: &mut Context<'_>) {
-        if let Some(InChunk { txn, failure, fate: fate @ Fate::Part(_), .. }) = &mut self.chunk {
+        if let Some(InChunk {
+            txn,
+            failure,
+            fate: fate @ Fate::Part(_),
+            ..
+        }) = &mut self.chunk
+        {
             refuse(*txn, *failure, 413, cx);
             *fate = Fate::Refused;
         }
@@ -303,7 +362,11 @@ impl Receiving {
 
 impl Incoming {
     fn hand_on(&self, offset: u64, octets: Bytes, cx: &mut Context<'_>) {
-        cx.act(Action::Tell(Notice::Data { message: self.message, offset, octets }));
+        cx.act(Action::Tell(Notice::Data {
+            message: self.message,
+            offset,
+            octets,
+        }));
     }
 }
 
@@ -322,5 +385,11 @@ fn refuse(txn: MsrpTxn, failure: FailureReport, status: u16, cx: &mut Context<'_
 
 /// A report on a whole message of `size` octets. Never on one that did not ask for it.
 pub(crate) fn report(message: Ident, size: u64, status: u16, cx: &mut Context<'_>) {
-    cx.act(Action::SendReport(Report { message, start: 1, end: size, total: Some(size), status }));
+    cx.act(Action::SendReport(Report {
+        message,
+        start: 1,
+        end: size,
+        total: Some(size),
+        status,
+    }));
 }

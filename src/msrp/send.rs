@@ -4,7 +4,9 @@ use arrayvec::ArrayVec;
 use bytes::Bytes;
 
 use super::RangeSet;
-use crate::{Action, Chunk, ChunkId, Context, Continuation, FailureReport, Failure, ReportHead, Timer, Token};
+use crate::{
+    Action, Chunk, ChunkId, Context, Continuation, Failure, FailureReport, ReportHead, Timer, Token,
+};
 
 /// One message on its way out.
 ///
@@ -79,7 +81,7 @@ impl Sending {
             failure: letter.failure,
             mime: letter.mime,
             unanswered: ArrayVec::new(),
-            reported: RangeSet::new(),
+            reported: RangeSet::default(),
             progress: Progress::Going,
         }
     }
@@ -107,7 +109,11 @@ impl Sending {
         self.sent = (self.sent + body.len() as u64).min(self.size);
         let last = self.sent == self.size;
         self.unanswered.push((id, Written::Pushed));
-        let flag = if last { Continuation::Last } else { Continuation::More };
+        let flag = if last {
+            Continuation::Last
+        } else {
+            Continuation::More
+        };
         self.push(id, start, flag, body, cx);
     }
 
@@ -157,7 +163,9 @@ impl Sending {
     }
 
     fn is_awaiting(&self) -> bool {
-        self.unanswered.iter().any(|(_, written)| *written == Written::Written)
+        self.unanswered
+            .iter()
+            .any(|(_, written)| *written == Written::Written)
     }
 
     fn taken(&mut self) -> Sent {
@@ -217,10 +225,14 @@ impl Sending {
         }
         // A peer that reports in more splinters than we keep is not believed further.
         let _ = self.reported.insert(start, end, cx.config.limits.ranges);
-        if !before && self.is_confirmed() { Sent::Confirmed } else { Sent::Nothing }
+        if !before && self.is_confirmed() {
+            Sent::Confirmed
+        } else {
+            Sent::Nothing
+        }
     }
 
-    pub(crate) fn is_confirmed(&self) -> bool {
+    fn is_confirmed(&self) -> bool {
         self.reported.covers(0, self.size)
     }
 
@@ -234,7 +246,13 @@ impl Sending {
     pub(crate) fn abandon(&mut self, next: ChunkId, cx: &mut Context<'_>) {
         self.stop(cx);
         if self.is_midway() {
-            self.push(next, self.sent + 1, Continuation::Abandoned, Bytes::new(), cx);
+            self.push(
+                next,
+                self.sent + 1,
+                Continuation::Abandoned,
+                Bytes::new(),
+                cx,
+            );
         }
         // A message that is taken may still be confirmed by a late report (CC-54).
         if self.progress == Progress::Going {
@@ -250,4 +268,3 @@ impl Sending {
         }
     }
 }
-

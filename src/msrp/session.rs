@@ -62,7 +62,12 @@ impl Session {
     /// Gets ready for a session before its description leaves: the peer may connect before its
     /// answer arrives (TC-LM-14).
     pub(crate) fn offered(id: SessionId, own: Bytes, cx: &mut Context<'_>) -> Self {
-        let open = OpenMsrp { id, connect: false, own: own.clone(), peer: Bytes::new() };
+        let open = OpenMsrp {
+            id,
+            connect: false,
+            own: own.clone(),
+            peer: Bytes::new(),
+        };
         cx.act(Action::OpenMsrp(open));
         Self {
             id,
@@ -77,9 +82,20 @@ impl Session {
     }
 
     /// Offer and answer agree: connects if that is our part, and awaits the binding for `wait`.
-    pub(crate) fn agree(&mut self, media: Negotiated, keep: Keep, wait: Duration, cx: &mut Context<'_>) {
-        let (connect, peer) = (media.connect, media.peer.clone());
-        cx.act(Action::OpenMsrp(OpenMsrp { id: self.id, connect, own: self.own.clone(), peer }));
+    pub(crate) fn agree(
+        &mut self,
+        media: Negotiated,
+        keep: Keep,
+        wait: Duration,
+        cx: &mut Context<'_>,
+    ) {
+        let (connect, peer) = (media.connect, media.peer());
+        cx.act(Action::OpenMsrp(OpenMsrp {
+            id: self.id,
+            connect,
+            own: self.own.clone(),
+            peer,
+        }));
         if self.link == Link::Awaited {
             cx.start(Timer::Bind, wait);
         }
@@ -91,10 +107,6 @@ impl Session {
 
     pub(crate) fn media(&self) -> Option<&Negotiated> {
         self.media.as_ref()
-    }
-
-    pub(crate) fn own(&self) -> &Bytes {
-        &self.own
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -120,9 +132,11 @@ impl Session {
     pub(crate) fn handle(&mut self, event: MsrpEvent<'_>, cx: &mut Context<'_>) -> Upcall {
         match event {
             MsrpEvent::Up => self.bound(cx),
-            MsrpEvent::Room(octets) => self.offered(octets, cx),
+            MsrpEvent::Room(octets) => self.room(octets, cx),
             MsrpEvent::Response(id, status) => {
-                let Some(sending) = &mut self.sending else { return Upcall::Nothing };
+                let Some(sending) = &mut self.sending else {
+                    return Upcall::Nothing;
+                };
                 match sending.answered(id, status, cx) {
                     // The window may have opened while the connection was waiting.
                     Sent::Nothing => {
@@ -133,7 +147,9 @@ impl Session {
                 }
             }
             MsrpEvent::Report(head) => {
-                let Some(sending) = &mut self.sending else { return Upcall::Nothing };
+                let Some(sending) = &mut self.sending else {
+                    return Upcall::Nothing;
+                };
                 let news = sending.reported(head, cx);
                 self.say(news)
             }
@@ -217,12 +233,14 @@ impl Session {
         }));
     }
 
-    fn offered(&mut self, octets: usize, cx: &mut Context<'_>) -> Upcall {
+    fn room(&mut self, octets: usize, cx: &mut Context<'_>) -> Upcall {
         if self.link != Link::Up {
             return Upcall::Nothing;
         }
         self.room = octets;
-        let Some(sending) = &mut self.sending else { return Upcall::Nothing };
+        let Some(sending) = &mut self.sending else {
+            return Upcall::Nothing;
+        };
         match sending.written(cx) {
             Sent::Nothing => {
                 let wants = sending.wants(self.room, cx);
@@ -248,11 +266,6 @@ impl Session {
         ChunkId(self.next)
     }
 
-    /// Whether the message that it sends has been confirmed by reports.
-    pub(crate) fn is_confirmed(&self) -> bool {
-        self.sending.as_ref().is_some_and(Sending::is_confirmed)
-    }
-
     /// No more sending: a message that is midway ends with `#` if the peer can still hear it.
     pub(crate) fn hush(&mut self, cx: &mut Context<'_>) {
         let id = self.mint();
@@ -273,7 +286,12 @@ impl Session {
         if let Some(sending) = &mut self.sending {
             sending.stop(cx);
         }
-        while let Got::Incomplete { message, received, total } = self.receiving.give_up(cx) {
+        while let Got::Incomplete {
+            message,
+            received,
+            total,
+        } = self.receiving.give_up(cx)
+        {
             incomplete(message, received, total, cx);
         }
         // Released even when the peer closed first: the driver's socket is ours to give back.
@@ -287,7 +305,11 @@ impl Session {
 
     /// Reports on a message that asked for it.
     pub(crate) fn report(&self, whole: &Whole, status: u16, cx: &mut Context<'_>) {
-        let wanted = if status == 200 { whole.success } else { whole.failure != FailureReport::No };
+        let wanted = if status == 200 {
+            whole.success
+        } else {
+            whole.failure != FailureReport::No
+        };
         if wanted && self.link == Link::Up {
             report(whole.ident, whole.size, status, cx);
         }
@@ -298,7 +320,11 @@ fn got_upcall(got: Got, cx: &mut Context<'_>) -> Upcall {
     match got {
         Got::Nothing => Upcall::Nothing,
         Got::Message(whole) => Upcall::Received(whole),
-        Got::Incomplete { message, received, total } => {
+        Got::Incomplete {
+            message,
+            received,
+            total,
+        } => {
             incomplete(message, received, total, cx);
             Upcall::Incomplete
         }
@@ -306,5 +332,9 @@ fn got_upcall(got: Got, cx: &mut Context<'_>) -> Upcall {
 }
 
 fn incomplete(message: MessageId, received: u64, total: Option<u64>, cx: &mut Context<'_>) {
-    cx.act(Action::Tell(Notice::Incomplete { message, received, total }));
+    cx.act(Action::Tell(Notice::Incomplete {
+        message,
+        received,
+        total,
+    }));
 }

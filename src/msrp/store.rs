@@ -18,12 +18,6 @@ const MANY: usize = 1024;
 const SMALL: u64 = 512;
 
 impl Store {
-    /// A message of one piece.
-    pub(crate) fn of(whole: Bytes) -> Self {
-        let held = whole.len() as u64;
-        Self { pieces: Vec::from([(0, whole)]), held }
-    }
-
     /// How many octets are kept.
     pub(crate) fn held(&self) -> u64 {
         self.held
@@ -35,19 +29,32 @@ impl Store {
             return;
         }
         let end = at + octets.len() as u64;
-        let first = self.pieces.partition_point(|(start, piece)| start + piece.len() as u64 <= at);
+        let first = self
+            .pieces
+            .partition_point(|(start, piece)| start + piece.len() as u64 <= at);
         let after = self.pieces.partition_point(|(start, _)| *start < end);
-        let before = self.pieces.get(first).filter(|_| first < after).and_then(|(start, piece)| {
-            (*start < at).then(|| (*start, piece.slice(..(at - start) as usize)))
-        });
+        let before = self
+            .pieces
+            .get(first)
+            .filter(|_| first < after)
+            .and_then(|(start, piece)| {
+                (*start < at).then(|| (*start, piece.slice(..(at - start) as usize)))
+            });
         let beyond = after.checked_sub(1).filter(|last| *last >= first);
-        let beyond = beyond.and_then(|last| self.pieces.get(last)).and_then(|(start, piece)| {
-            let stop = start + piece.len() as u64;
-            (stop > end).then(|| (end, piece.slice((end - start) as usize..)))
-        });
-        let held = |pieces: &[(u64, Bytes)]| pieces.iter().map(|(_, p)| p.len() as u64).sum::<u64>();
+        let beyond = beyond
+            .and_then(|last| self.pieces.get(last))
+            .and_then(|(start, piece)| {
+                let stop = start + piece.len() as u64;
+                (stop > end).then(|| (end, piece.slice((end - start) as usize..)))
+            });
+        let held =
+            |pieces: &[(u64, Bytes)]| pieces.iter().map(|(_, p)| p.len() as u64).sum::<u64>();
         self.held += octets.len() as u64;
-        self.held += before.iter().chain(&beyond).map(|(_, piece)| piece.len() as u64).sum::<u64>();
+        self.held += before
+            .iter()
+            .chain(&beyond)
+            .map(|(_, piece)| piece.len() as u64)
+            .sum::<u64>();
         let new = before.into_iter().chain([(at, octets)]).chain(beyond);
         let old = held(self.pieces.get(first..after).unwrap_or_default());
         self.held -= old;
@@ -62,7 +69,9 @@ impl Store {
         let next = self.pieces.partition_point(|(start, _)| *start <= at);
         let piece = next.checked_sub(1).and_then(|last| self.pieces.get(last));
         piece.map_or_else(Bytes::new, |(start, piece)| {
-            let from = usize::try_from(at - start).unwrap_or(usize::MAX).min(piece.len());
+            let from = usize::try_from(at - start)
+                .unwrap_or(usize::MAX)
+                .min(piece.len());
             piece.slice(from..from.saturating_add(most).min(piece.len()))
         })
     }
@@ -70,7 +79,10 @@ impl Store {
     /// The whole message, for the application. Copies only what came in several pieces.
     pub(crate) fn into_whole(mut self) -> Bytes {
         self.join();
-        self.pieces.into_iter().next().map_or_else(Bytes::new, |(_, piece)| piece)
+        self.pieces
+            .into_iter()
+            .next()
+            .map_or_else(Bytes::new, |(_, piece)| piece)
     }
 
     /// Hands the pieces out, first to last.
