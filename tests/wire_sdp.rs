@@ -121,8 +121,14 @@ fn what_is_missing_empty_or_unknown_does_no_harm() {
 
 #[test]
 fn the_session_s_setup_and_direction_hold_for_lines_without_their_own() {
-    let text = "v=0\na=setup:passive\na=recvonly\nm=message 1 TCP/MSRP *\nm=message 2 TCP/MSRP *\na=setup:active\na=inactive\nm=audio 0/2 RTP/AVP 0 8\na=sendrecv\n";
+    let text = "v=0\na=path:x\na=filelength:3\na=setup:passive\na=recvonly\nm=message 1 TCP/MSRP *\nm=message 2 TCP/MSRP *\na=setup:active\na=inactive\nm=audio 0/2 RTP/AVP 0 8\na=sendrecv\n";
     let description = read(text);
+    assert!(
+        description
+            .media()
+            .iter()
+            .all(|l| l.path().is_empty() && l.filelength.is_none())
+    );
     let said: Vec<_> = description
         .media()
         .iter()
