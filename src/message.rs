@@ -326,7 +326,8 @@ pub struct Body {
 /// One part of a body, or a body that has no parts.
 #[derive(Clone, Debug, Default)]
 pub struct Part {
-    /// Its MIME header lines, each ended by CRLF. Of a body without parts: the Content-* lines of the message.
+    /// Its MIME header lines, each ended by CRLF. Of a body without parts: the lines of the message
+    /// from the first to the last that describes the body.
     pub(crate) lines: Bytes,
     pub(crate) content_type: Span,
     pub(crate) disposition: Span,
@@ -357,7 +358,8 @@ impl Part {
         &self.content
     }
 
-    /// Its MIME header lines, each ended by CRLF.
+    /// Its MIME header lines, each ended by CRLF. Of a body without parts: the lines of the message
+    /// from the first to the last that describes the body, with whatever stands between them.
     pub fn lines(&self) -> &Bytes {
         &self.lines
     }

@@ -586,22 +586,23 @@ impl Negotiated {
 /// Whether a list of media types names this one: itself, `type/*` or `*`. Case and parameters do not
 /// matter.
 pub(crate) fn matches_any(accepted: &str, content_type: &str) -> bool {
-    let bare = |text: &'_ str| text.split(';').next().map_or(0, str::len);
-    let content_type = content_type
-        .get(..bare(content_type))
-        .unwrap_or_default()
-        .trim();
+    let content_type = without_params(content_type);
     let Some((kind, _)) = content_type.split_once('/') else {
         return false;
     };
     accepted.split_ascii_whitespace().any(|entry| {
-        let entry = entry.get(..bare(entry)).unwrap_or_default();
+        let entry = without_params(entry);
         match entry.split_once('/') {
             Some((wide, "*")) => wide.eq_ignore_ascii_case(kind),
             Some(_) => entry.eq_ignore_ascii_case(content_type),
             None => entry == "*",
         }
     })
+}
+
+fn without_params(media_type: &str) -> &str {
+    let bare = media_type.split_once(';');
+    bare.map_or(media_type, |(bare, _)| bare).trim()
 }
 
 #[cfg(test)]

@@ -49,8 +49,10 @@ fn cc_72_our_own_uris_are_dropped() {
 fn cc_73_the_originator_is_dropped_under_all_its_names_unless_it_wants_a_copy() {
     let uris = ["sip:alice@Example.com", "sip:a@h", "tel:+15550100"];
     check(&Profile::default(), &uris, &["sip:a@h"]);
-    let mut profile = Profile::default();
-    profile.echo_to_originator = true;
+    let profile = Profile {
+        echo_to_originator: true,
+        ..Profile::default()
+    };
     check(&profile, &uris, &uris);
 }
 
@@ -74,8 +76,10 @@ fn cc_74_duplicates_are_one_member_and_a_port_makes_another_unless_the_knob_says
         "sips:b@h",
     ];
     check(&Profile::default(), &uris, &apart);
-    let mut profile = Profile::default();
-    profile.dedupe_default_port = true;
+    let profile = Profile {
+        dedupe_default_port: true,
+        ..Profile::default()
+    };
     check(
         &profile,
         &uris,

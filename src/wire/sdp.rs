@@ -141,7 +141,7 @@ impl Attributes {
         Self {
             setup: self.setup,
             direction: self.direction,
-            ..*self
+            ..Self::default()
         }
     }
 
