@@ -155,8 +155,7 @@ impl Net {
             self.names.insert(name, index);
         }
         let msrp = &node.config.msrp;
-        self.listeners
-            .insert((msrp.host.clone(), msrp.port), index);
+        self.listeners.insert((msrp.host.clone(), msrp.port), index);
         self.nodes.push(node);
         index
     }
