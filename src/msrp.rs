@@ -9,6 +9,10 @@ mod range;
 mod receive;
 mod send;
 mod session;
+mod sessions;
+
+pub use connection::{Connection, News};
+pub use sessions::{ConnectionId, Sessions, Target};
 
 /// A Message-ID or transaction id: at most 32 letters (RFC 4975 §9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

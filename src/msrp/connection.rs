@@ -1,1 +1,564 @@
 //! One byte stream, several sessions.
+
+use alloc::collections::btree_map::Entry;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use arrayvec::{ArrayString, ArrayVec};
+use bytes::{Bytes, BytesMut};
+use hashbrown::HashMap;
+use memchr::memmem;
+
+use super::sessions::{ConnectionId, Found, Owner, Sessions};
+use crate::wire::msrp::{
+    Decoder, Head, Kind, Piece, Url, leftmost, urls, write_end, write_report, write_response,
+    write_send,
+};
+use crate::{
+    Chunk, ChunkId, Config, Continuation, Down, Entropy, FailureReport, LegId, MachineId,
+    MsrpEvent, MsrpTxn, Report,
+};
+
+/// Unanswered chunks of one session whose transactions are remembered; the oldest is forgotten first.
+/// Those that ask for no answer are among them.
+const UNANSWERED: usize = 8;
+/// Requests of the peer that can still be answered; the oldest is forgotten first.
+const ANSWERABLE: usize = 64;
+/// Octets of answers and reports that may wait to be written. Above it nothing more is decoded, so
+/// that a peer who asks and never reads costs no more than this.
+const BACKLOG: usize = 64 * 1024;
+/// Octets that are wanted of a session at a time, at most: a larger chunk would have to be open to
+/// interruption (RFC 4975 §7.1.1).
+const LARGEST_CHUNK: usize = 2048;
+
+/// An MSRP connection: decodes, routes and binds what comes in, and writes what machines push, fairly.
+///
+/// A driver reads into [`buffer`](Self::buffer) and asks for [`News`] until there is none; each goes to
+/// the machine that it names, whose actions are performed before the next is asked for. It writes what
+/// [`transmit`](Self::transmit) gives, and asks for news again, because there may be room for more.
+///
+/// What it holds is bounded: of the input, what [`Decoder`] leaves undecided, as long as the driver reads
+/// only while [`wants_input`](Self::wants_input); of the output, what machines push into the room that they
+/// were given, and a backlog of 64 KiB of answers and reports.
+#[derive(Debug)]
+pub struct Connection {
+    id: ConnectionId,
+    input: BytesMut,
+    decoder: Decoder,
+    reading: Reading,
+    news: VecDeque<News>,
+    end: End,
+    bound: BTreeMap<Owner, Unanswered>,
+    unanswered: HashMap<u64, (Owner, ChunkId)>,
+    answerable: Vec<Answerable>,
+    next: u32,
+    answers: BytesMut,
+    scratch: BytesMut,
+    waiting: VecDeque<Waiting>,
+    writing: Writing,
+}
+
+/// The transactions of one session's chunks, oldest first.
+type Unanswered = ArrayVec<u64, UNANSWERED>;
+
+/// Something that happened on a session.
+#[derive(Debug)]
+pub struct News {
+    /// Whose session it is.
+    pub machine: MachineId,
+    /// The leg that it belongs to.
+    pub leg: LegId,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    Up,
+    Room(usize),
+    Send(MsrpTxn, Head),
+    Octets(Bytes),
+    End(Continuation),
+    Response(ChunkId, u16),
+    Report(Head),
+    Down(Down),
+}
+
+impl News {
+    /// Tells it to somebody as an event.
+    ///
+    /// The event borrows from the news, which is why it is lent and not returned.
+    pub fn tell<R>(&self, hear: impl FnOnce(MsrpEvent<'_>) -> R) -> R {
+        match &self.what {
+            What::Up => hear(MsrpEvent::Up),
+            What::Room(wanted) => hear(MsrpEvent::Room(*wanted)),
+            What::Send(txn, head) => hear(MsrpEvent::Send(*txn, &head.as_send())),
+            What::Octets(octets) => hear(MsrpEvent::Octets(octets)),
+            What::End(flag) => hear(MsrpEvent::End(*flag)),
+            What::Response(chunk, status) => hear(MsrpEvent::Response(*chunk, *status)),
+            What::Report(head) => {
+                // Only reports in namespace 000 become news, so that there always is one.
+                let report = head.as_report().unwrap_or(crate::ReportHead {
+                    message: head.message(),
+                    range: head.range(),
+                    status: 0,
+                });
+                hear(MsrpEvent::Report(&report))
+            }
+            What::Down(why) => hear(MsrpEvent::Down(*why)),
+        }
+    }
+
+    fn new((machine, leg): Owner, what: What) -> Self {
+        Self { machine, leg, what }
+    }
+}
+
+/// Whose the octets are that come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Nobodys,
+    Of(Owner),
+}
+
+/// Whether the stream has ended, and who knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It has not.
+    Open,
+    /// It has, and what was read before is still to be told.
+    Closed(Down),
+    /// It has, and the sessions have been told.
+    Told,
+}
+
+/// A request of the peer that a session may answer.
+#[derive(Debug)]
+struct Answerable {
+    /// `None` once it is answered.
+    txn: Option<MsrpTxn>,
+    failure: FailureReport,
+    id: ArrayString<32>,
+    /// The leftmost URI of its From-Path. Copied: a slice would keep the octets read with it alive.
+    to: String,
+    own: Bytes,
+}
+
+/// A chunk that waits for its turn.
+#[derive(Debug)]
+struct Waiting {
+    owner: Owner,
+    head: Bytes,
+    body: Bytes,
+    end: Bytes,
+}
+
+/// What is to be written next, within one chunk.
+#[derive(Debug, Default)]
+enum Writing {
+    #[default]
+    Nothing,
+    Body(Owner, Bytes, Bytes),
+    End(Owner, Bytes),
+    /// All of it has been handed out: when the driver asks for more, it has been written.
+    Written(Owner),
+}
+
+impl Connection {
+    /// A connection without sessions: one that was accepted, or one that has been made.
+    pub fn new(id: ConnectionId) -> Self {
+        Self {
+            id,
+            input: BytesMut::new(),
+            decoder: Decoder::default(),
+            reading: Reading::Nobodys,
+            news: VecDeque::new(),
+            end: End::Open,
+            bound: BTreeMap::new(),
+            unanswered: HashMap::new(),
+            answerable: Vec::new(),
+            next: 0,
+            answers: BytesMut::new(),
+            scratch: BytesMut::new(),
+            waiting: VecDeque::new(),
+            writing: Writing::Nothing,
+        }
+    }
+
+    /// Binds the session of `at`, for which this connection was made or is shared; `false` if it is gone
+    /// or was bound to another one in the meantime, and the connection is of no use to it.
+    pub fn connected(&mut self, sessions: &mut Sessions, at: (MachineId, LegId)) -> bool {
+        self.end == End::Open && self.bind(sessions, at)
+    }
+
+    /// Where the driver puts the octets that it reads.
+    pub fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.input
+    }
+
+    /// Whether more octets should be read: `false` while the peer does not read our answers, and after
+    /// the end.
+    pub fn wants_input(&self) -> bool {
+        self.end == End::Open && !self.is_backlogged()
+    }
+
+    /// Whether the peer broke the framing: the stream is to be closed once there are no news any more.
+    pub fn is_broken(&self) -> bool {
+        self.decoder.is_broken()
+    }
+
+    /// The next thing that happened; `None` when more octets must be read, or written, first.
+    pub fn poll(&mut self, sessions: &mut Sessions, config: &Config) -> Option<News> {
+        loop {
+            if let Some(mut news) = self.news.pop_front() {
+                if let What::Room(wanted) = &mut news.what {
+                    *wanted = config.profile.msrp_chunk.clamp(1, LARGEST_CHUNK);
+                }
+                return Some(news);
+            }
+            match self.end {
+                End::Told => return None,
+                End::Open if self.is_backlogged() => return None,
+                End::Open | End::Closed(_) => {}
+            }
+            match (self.decoder.next(&mut self.input), self.end) {
+                (Ok(Some(piece)), _) => self.take(piece, sessions, config),
+                (Ok(None), End::Closed(why)) => self.end(why, sessions),
+                (Ok(None), _) => return None,
+                (Err(_), _) => self.end(Down::Malformed, sessions),
+            }
+        }
+    }
+
+    /// Sends a chunk of a session that is bound to this connection; drops it if it is not.
+    pub fn send_chunk(
+        &mut self,
+        sessions: &Sessions,
+        at: (MachineId, LegId),
+        chunk: Chunk,
+        entropy: &mut dyn Entropy,
+    ) {
+        let Some((own, peer)) = sessions.paths(at, self.id) else {
+            return;
+        };
+        let Some(unanswered) = self.bound.get_mut(&at) else {
+            return;
+        };
+        let txn = mint(&chunk.body, &self.unanswered, entropy);
+        if unanswered.is_full() {
+            let oldest = unanswered.remove(0);
+            self.unanswered.remove(&oldest);
+        }
+        unanswered.push(txn);
+        self.unanswered.insert(txn, (at, chunk.id));
+
+        let txn = letters(txn);
+        write_send(&mut self.scratch, &txn, peer, own, &chunk);
+        let head = self.scratch.split().freeze();
+        write_end(&mut self.scratch, &txn, &chunk);
+        let end = self.scratch.split().freeze();
+        self.waiting.push_back(Waiting {
+            owner: at,
+            head,
+            body: chunk.body,
+            end,
+        });
+    }
+
+    /// Answers a request. Nothing is sent when it asked for no such answer (RFC 4975 §7.2), was answered
+    /// before, or came so long ago that it has been forgotten.
+    pub fn respond(&mut self, txn: MsrpTxn, status: u16) {
+        let slot = self.answerable.get_mut(place(txn.0));
+        let Some(request) = slot.filter(|request| request.txn == Some(txn)) else {
+            return;
+        };
+        request.txn = None;
+        if is_answered(request.failure, status) && self.end == End::Open {
+            let (id, to) = (&request.id, request.to.as_bytes());
+            write_response(&mut self.answers, id, status, to, &request.own);
+        }
+    }
+
+    /// Sends a REPORT of a session that is bound to this connection; drops it if it is not.
+    pub fn report(
+        &mut self,
+        sessions: &Sessions,
+        at: (MachineId, LegId),
+        report: &Report,
+        entropy: &mut dyn Entropy,
+    ) {
+        if let Some((own, peer)) = sessions.paths(at, self.id) {
+            // The path of the SEND back is the path of the session: RFC 4975 §7.1.3 and §8.2.
+            let txn = letters(entropy.draw());
+            write_report(&mut self.answers, &txn, peer, own, report);
+        }
+    }
+
+    /// Forgets a session; `true` if it was the last: the connection is to be closed when `transmit` has
+    /// nothing more to give. What the session pushed before is still written.
+    pub fn release(&mut self, at: (MachineId, LegId)) -> bool {
+        for txn in self.bound.remove(&at).unwrap_or_default() {
+            self.unanswered.remove(&txn);
+        }
+        self.news.retain(|news| (news.machine, news.leg) != at);
+        if self.reading == Reading::Of(at) {
+            self.reading = Reading::Nobodys;
+        }
+        self.bound.is_empty()
+    }
+
+    /// Whether no session uses the connection.
+    pub fn is_unused(&self) -> bool {
+        self.bound.is_empty()
+    }
+
+    /// The next octets to write, each to be written before the following ones.
+    ///
+    /// Answers and reports go before chunks and never into one; chunks go in the order in which they were
+    /// pushed, and a session has at most one for each time that it was given room (CC-132).
+    pub fn transmit(&mut self) -> Option<Bytes> {
+        if self.end != End::Open {
+            return None;
+        }
+        loop {
+            match core::mem::take(&mut self.writing) {
+                Writing::Body(owner, body, end) => {
+                    self.writing = Writing::End(owner, end);
+                    if !body.is_empty() {
+                        return Some(body);
+                    }
+                }
+                Writing::End(owner, end) => {
+                    self.writing = Writing::Written(owner);
+                    return Some(end);
+                }
+                Writing::Written(owner) => {
+                    if self.bound.contains_key(&owner) {
+                        self.news.push_back(News::new(owner, What::Room(0)));
+                    }
+                }
+                Writing::Nothing if self.answers.is_empty() => {
+                    let Waiting {
+                        owner,
+                        head,
+                        body,
+                        end,
+                    } = self.waiting.pop_front()?;
+                    self.writing = Writing::Body(owner, body, end);
+                    return Some(head);
+                }
+                Writing::Nothing => return Some(self.answers.split().freeze()),
+            }
+        }
+    }
+
+    /// The stream has ended, for this reason. What was read before is still told, and then the end of
+    /// every session that was bound (CC-116).
+    pub fn closed(&mut self, why: Down) {
+        if self.end == End::Open {
+            self.end = End::Closed(why);
+            self.drop_output();
+        }
+    }
+
+    fn take(&mut self, piece: Piece, sessions: &mut Sessions, config: &Config) {
+        match (piece, self.reading) {
+            (Piece::Head(head), _) => {
+                self.reading = Reading::Nobodys;
+                match head.kind() {
+                    Kind::Send => self.send(head, sessions, config),
+                    Kind::Report => self.hear_report(head, sessions, config),
+                    // AUTH is a relay's business (CC-134).
+                    Kind::Other => self.refuse(&head, 501),
+                    Kind::Response(status) => self.hear_response(&head, status),
+                }
+            }
+            (Piece::Bad(head, flaw), _) => match head.kind() {
+                Kind::Send | Kind::Other => self.refuse(&head, flaw.status.0),
+                // Never answered (RFC 4975 §7.1.2).
+                Kind::Report | Kind::Response(_) => {}
+            },
+            (Piece::Octets(octets), Reading::Of(owner)) => {
+                self.news.push_back(News::new(owner, What::Octets(octets)));
+            }
+            (Piece::End(flag), Reading::Of(owner)) => {
+                self.reading = Reading::Nobodys;
+                self.news.push_back(News::new(owner, What::End(flag)));
+            }
+            (Piece::Octets(_) | Piece::End(_), Reading::Nobodys) => {}
+        }
+    }
+
+    fn send(&mut self, head: Head, sessions: &mut Sessions, config: &Config) {
+        let owner = match self.route(&head, sessions, config) {
+            Ok(Found::Bound(owner, connection)) if connection == self.id => owner,
+            Ok(Found::Bound(..)) => return self.refuse(&head, 506),
+            Ok(Found::Unbound(owner)) if self.bind(sessions, owner) => owner,
+            Ok(Found::Unbound(_) | Found::Nothing) => return self.refuse(&head, 481),
+            Err(status) => return self.refuse(&head, status),
+        };
+        let txn = self.remember(&head, sessions, owner);
+        self.reading = Reading::Of(owner);
+        self.news.push_back(News::new(owner, What::Send(txn, head)));
+    }
+
+    /// A report for a session that is not ours, or not here, is dropped: nothing answers a REPORT.
+    fn hear_report(&mut self, head: Head, sessions: &Sessions, config: &Config) {
+        match self.route(&head, sessions, config) {
+            Ok(Found::Bound(owner, connection))
+                if connection == self.id && head.as_report().is_some() =>
+            {
+                self.news.push_back(News::new(owner, What::Report(head)));
+            }
+            _ => {}
+        }
+    }
+
+    /// The first response to a chunk counts; one that belongs to nothing is dropped (CC-129).
+    fn hear_response(&mut self, head: &Head, status: u16) {
+        let txn = number(head.txn());
+        let Some((txn, (owner, chunk))) = txn.and_then(|txn| self.unanswered.remove_entry(&txn))
+        else {
+            return;
+        };
+        if let Some(unanswered) = self.bound.get_mut(&owner) {
+            unanswered.retain(|other| *other != txn);
+        }
+        self.news
+            .push_back(News::new(owner, What::Response(chunk, status)));
+    }
+
+    /// The session that a request is for: To-Path has one URI, and it is one of ours (RFC 4975 §7.3).
+    fn route(&self, head: &Head, sessions: &Sessions, config: &Config) -> Result<Found, u16> {
+        let mut path = urls(head.to_path());
+        let (Some(first), None) = (path.next(), path.next()) else {
+            return Ok(Found::Nothing);
+        };
+        let to = Url::parse(first).map_err(|flaw| flaw.status.0)?;
+        Ok(sessions.find(first, &to, config.profile.session_match))
+    }
+
+    fn bind(&mut self, sessions: &mut Sessions, owner: Owner) -> bool {
+        if !sessions.bind(owner, self.id) {
+            return false;
+        }
+        if let Entry::Vacant(place) = self.bound.entry(owner) {
+            place.insert(Unanswered::new());
+            self.news.push_back(News::new(owner, What::Up));
+            self.news.push_back(News::new(owner, What::Room(0)));
+        }
+        true
+    }
+
+    /// Answers a request that no session sees, unless it wants no answer.
+    fn refuse(&mut self, head: &Head, status: u16) {
+        let from = head.from_path();
+        let to = match head.kind() {
+            Kind::Send => leftmost(from),
+            Kind::Report | Kind::Other | Kind::Response(_) => from,
+        };
+        let own = leftmost(head.to_path());
+        let addressed = !to.is_empty() && !own.is_empty();
+        if addressed && is_answered(head.failure(), status) && self.end == End::Open {
+            let (to, own) = (to.as_bytes(), own.as_bytes());
+            write_response(&mut self.answers, head.txn(), status, to, own);
+        }
+    }
+
+    /// Keeps what a later answer needs.
+    fn remember(&mut self, head: &Head, sessions: &Sessions, owner: Owner) -> MsrpTxn {
+        let txn = MsrpTxn(self.next);
+        self.next = self.next.wrapping_add(1);
+        let at = place(txn.0);
+        if at >= self.answerable.len() {
+            self.answerable.push(Answerable {
+                txn: None,
+                failure: FailureReport::Yes,
+                id: ArrayString::new(),
+                to: String::new(),
+                own: Bytes::new(),
+            });
+        }
+        if let Some(slot) = self.answerable.get_mut(at)
+            && let Some((own, _)) = sessions.paths(owner, self.id)
+        {
+            slot.txn = Some(txn);
+            slot.failure = head.failure();
+            slot.id = ArrayString::from(head.txn()).unwrap_or_default();
+            slot.to.clear();
+            slot.to.push_str(leftmost(head.from_path()));
+            slot.own = own.clone();
+        }
+        txn
+    }
+
+    /// The end, told to every session that was bound.
+    fn end(&mut self, why: Down, sessions: &mut Sessions) {
+        self.end = End::Told;
+        self.reading = Reading::Nobodys;
+        self.input.clear();
+        self.drop_output();
+        self.unanswered.clear();
+        for owner in core::mem::take(&mut self.bound).into_keys() {
+            sessions.unbind(owner);
+            self.news.push_back(News::new(owner, What::Down(why)));
+        }
+    }
+
+    fn drop_output(&mut self) {
+        self.answers.clear();
+        self.waiting.clear();
+        self.writing = Writing::Nothing;
+    }
+
+    fn is_backlogged(&self) -> bool {
+        self.answers.len() > BACKLOG
+    }
+}
+
+/// Whether a request with this Failure-Report gets this answer (RFC 4975 §7.2).
+fn is_answered(failure: FailureReport, status: u16) -> bool {
+    match failure {
+        FailureReport::Yes => true,
+        FailureReport::Partial => status != 200,
+        FailureReport::No => false,
+    }
+}
+
+/// Where an answerable request is kept.
+fn place(txn: u32) -> usize {
+    txn as usize % ANSWERABLE
+}
+
+/// A transaction id of 64 random bits whose end-line does not occur in the body (RFC 4975 §7.1, CC-122).
+fn mint<T>(body: &[u8], taken: &HashMap<u64, T>, entropy: &mut dyn Entropy) -> u64 {
+    let hyphens = memmem::find(body, b"-------").is_some();
+    let mut txn = entropy.draw();
+    // Counting on from the draw ends even if the entropy repeats itself: a body holds finitely many ids.
+    while taken.contains_key(&txn) || (hyphens && holds(body, txn)) {
+        txn = txn.wrapping_add(1);
+    }
+    txn
+}
+
+fn holds(body: &[u8], txn: u64) -> bool {
+    let mut line = ArrayString::<23>::from("-------").unwrap_or_default();
+    line.push_str(&letters(txn));
+    memmem::find(body, line.as_bytes()).is_some()
+}
+
+/// A transaction id as it is written: 16 hexadecimal letters.
+fn letters(txn: u64) -> ArrayString<16> {
+    let mut text = ArrayString::new();
+    for shift in (0..16).rev() {
+        let nibble = (txn >> (shift * 4)) & 15;
+        text.push(char::from_digit(nibble as u32, 16).unwrap_or('0'));
+    }
+    text
+}
+
+/// Reads a transaction id that we may have minted.
+fn number(txn: &str) -> Option<u64> {
+    let shaped = txn.len() == 16 && txn.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    shaped.then(|| u64::from_str_radix(txn, 16).ok()).flatten()
+}

@@ -396,11 +396,12 @@ impl Draft {
                 Kind::Response(code_of(code).ok_or(flaw(after, "neither method nor status"))?)
             }
         };
-        let mut fields = Fields::default();
-        fields.txn = span(MARK.len(), txn);
         Ok(Self {
             kind,
-            fields,
+            fields: Fields {
+                txn: span(MARK.len(), txn),
+                ..Fields::default()
+            },
             seen: 0,
             flaw: None,
         })
