@@ -8,7 +8,6 @@ use self::fields::Scan;
 use self::text::Field;
 use super::mime;
 use super::uri::{bad, is_token};
-use crate::message::Head;
 use crate::{Flaw, Method, Request, Response, Status, Uri};
 
 mod address;

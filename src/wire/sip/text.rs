@@ -23,7 +23,7 @@ pub(super) fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The field's other name: the long one for a compact one and the reverse.
 pub(super) fn alias(name: &str) -> Option<&'static str> {
-    const NAMES: [(&str, &str); 19] = [
+    const NAMES: [(&str, &str); 20] = [
         ("a", "Accept-Contact"),
         ("b", "Referred-By"),
         ("c", "Content-Type"),
@@ -43,6 +43,7 @@ pub(super) fn alias(name: &str) -> Option<&'static str> {
         ("u", "Allow-Events"),
         ("v", "Via"),
         ("x", "Session-Expires"),
+        ("y", "Identity"),
     ];
     NAMES.iter().find_map(|(short, long)| {
         if name.eq_ignore_ascii_case(short) {

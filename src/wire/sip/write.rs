@@ -306,11 +306,11 @@ fn reason(status: Status) -> &'static str {
         603 => "Decline",
         604 => "Does Not Exist Anywhere",
         606 => "Not Acceptable",
-        ..200 => "Session Progress",
-        ..300 => "OK",
-        ..400 => "Multiple Choices",
-        ..500 => "Bad Request",
-        ..600 => "Server Internal Error",
+        0..=199 => "Session Progress",
+        200..=299 => "OK",
+        300..=399 => "Multiple Choices",
+        400..=499 => "Bad Request",
+        500..=599 => "Server Internal Error",
         _ => "Busy Everywhere",
     }
 }

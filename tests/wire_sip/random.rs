@@ -1,0 +1,176 @@
+//! Round trips and damaged messages.
+
+use bytes::{Bytes, BytesMut};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use simple_im::wire::sip::{self, Message};
+use simple_im::{ClientTxn, Fresh, Head, Method, Outgoing, Token, Uri};
+
+use crate::golden::{ANSWER, INVITE, PAGER};
+use crate::{crlf, message_with};
+
+/// Calls whatever reads on demand.
+pub(crate) fn touch(head: &Head) {
+    let _ = (head.from().tag(), head.to().tag(), head.call_id());
+    let _ = (head.is_focus(), head.retry_after(), head.warned(1, "x"));
+    let _ = head.headers().count() + head.values("Contact").count() + head.asserted().count();
+    let _ = head.record_routes().count() + head.unknown_required().count();
+    let _ = head.contact().map(|contact| contact.feature("isfocus"));
+}
+
+fn outgoing() -> impl Strategy<Value = Outgoing> {
+    let method = select(vec![
+        Method::Invite,
+        Method::Message,
+        Method::Bye,
+        Method::Options,
+        Method::Update,
+    ]);
+    let target = select(vec![
+        "sip:bob@example.com",
+        "sips:h:1;a=b",
+        "tel:+12015550123",
+    ]);
+    let extra = prop::collection::vec("X-[A-Za-z]{1,12}: [!-~é漢]{1,30}", 0..70);
+    let body = prop::collection::vec(any::<u8>(), 0..1500);
+    let token = any::<[u32; 3]>();
+    (method, target, extra, body, token, any::<bool>(), 0u32..1 << 31).prop_map(
+        |(method, target, extra, body, token, fresh, cseq)| {
+            let mut head = match fresh {
+                true => String::from("From: <sip:alice@example.com>\r\n"),
+                false => String::from("From: <sip:alice@example.com>;tag=a\r\nTo: <sip:bob@example.com>;tag=b\r\nCall-ID: c\r\n"),
+            };
+            for line in extra {
+                head += &line;
+                head += "\r\n";
+            }
+            Outgoing {
+                method,
+                txn: ClientTxn(1),
+                cseq,
+                fresh: fresh.then_some(Fresh {
+                    token: Token(token),
+                }),
+                target: Uri::copy(target).unwrap(),
+                head: Bytes::from(head),
+                body: Bytes::from(body),
+            }
+        },
+    )
+}
+
+/// The same head in another legal shape: blanks, folds, other case.
+fn reshaped(text: &str, picks: &[Index]) -> String {
+    let (head, body) = text.split_once("\n\n").unwrap();
+    let mut lines = head.lines();
+    let mut out = String::from(lines.next().unwrap());
+    for (n, line) in lines.enumerate() {
+        let (name, value) = line.split_once(": ").unwrap();
+        let name = match picks[n % picks.len()].index(3) {
+            0 => name.to_ascii_uppercase(),
+            1 => name.to_ascii_lowercase(),
+            _ => name.to_owned(),
+        };
+        let colon = [":", ": ", " : ", "\t:\n ", ":\n\t\n "];
+        let colon = colon[picks[(n + 1) % picks.len()].index(colon.len())];
+        let folded = value.replace("; ", ";\n   ").replace(", ", ",\n\t");
+        out += &format!("\n{name}{colon}{folded} ");
+    }
+    format!("{out}\n\n{body}")
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read(request in outgoing()) {
+        let mut bare = BytesMut::new();
+        sip::write_request(&mut bare, &request, "");
+        prop_assert_eq!(bare.len(), request.wire_len());
+
+        let mut out = BytesMut::new();
+        sip::write_request(&mut out, &request, "Via: SIP/2.0/TCP h;branch=z9hG4bK1\r\n");
+        let out = out.freeze();
+        prop_assert_eq!(sip::frame(&out, usize::MAX), Ok(Some(out.len())));
+        let read = sip::parse_request(&out).unwrap();
+        prop_assert_eq!(read.method, request.method);
+        prop_assert_eq!(&read.uri, &request.target);
+        prop_assert_eq!(read.head.cseq(), request.cseq);
+        prop_assert_eq!(read.body.whole(), &request.body);
+        match request.fresh {
+            Some(fresh) => {
+                prop_assert_eq!(read.head.call_id(), fresh.token.to_string());
+                let tag = fresh.tag().to_string();
+                prop_assert_eq!(read.head.from().tag(), Some(tag.as_str()));
+                prop_assert_eq!(read.head.to().uri, request.target.as_str());
+            }
+            None => prop_assert_eq!(read.head.to().tag(), Some("b")),
+        }
+        // Every line of the head is there, in order.
+        let sent = std::str::from_utf8(&request.head).unwrap().lines().filter(|line| line.starts_with("X-"));
+        let got = read.head.headers().filter(|(name, _)| name.starts_with("X-"));
+        let same = sent.eq(got.map(|(name, value)| format!("{name}: {value}")));
+        prop_assert!(same);
+    }
+
+    #[test]
+    fn shape_does_not_matter(
+        picks in prop::collection::vec(any::<Index>(), 4..12),
+        which in select(vec![PAGER, INVITE, ANSWER]),
+    ) {
+        let heads = [which.to_owned(), reshaped(which, &picks)].map(|text| {
+            match sip::parse(&crlf(&text)).unwrap_or_else(|flaw| panic!("{flaw}: {text}")) {
+                Message::Request(request) => request.head,
+                Message::Response(response) => response.head,
+            }
+        });
+        let [plain, other] = &heads;
+        prop_assert_eq!(plain.from(), other.from());
+        prop_assert_eq!(plain.to(), other.to());
+        prop_assert_eq!(plain.call_id(), other.call_id());
+        prop_assert_eq!(plain.cseq(), other.cseq());
+        prop_assert_eq!(plain.max_forwards(), other.max_forwards());
+        prop_assert_eq!(plain.session_expires(), other.session_expires());
+        prop_assert_eq!(plain.allow(), other.allow());
+        prop_assert_eq!(plain.supported(), other.supported());
+        prop_assert_eq!(plain.preference(), other.preference());
+        prop_assert_eq!(plain.contact(), other.contact());
+        prop_assert_eq!(plain.header("User-Agent"), other.header("User-Agent"));
+    }
+
+    #[test]
+    fn damage_is_read_or_refused_in_bounds(
+        damage in prop::collection::vec((any::<Index>(), any::<u8>(), 0..3u8), 1..6),
+        which in select(vec![PAGER, INVITE, ANSWER]),
+    ) {
+        let mut octets = crlf(which).to_vec();
+        for (place, octet, how) in damage {
+            let at = place.index(octets.len());
+            match how {
+                0 => octets[at] = octet,
+                1 => octets.insert(at, octet),
+                _ => { octets.remove(at); }
+            }
+        }
+        let octets = Bytes::from(octets);
+        if let Ok(Some(length)) = sip::frame(&octets, 65_536) {
+            prop_assert!(length <= octets.len());
+        }
+        match sip::parse(&octets) {
+            Ok(Message::Request(request)) => touch(&request.head),
+            Ok(Message::Response(response)) => touch(&response.head),
+            Err(flaw) => prop_assert!(flaw.at <= octets.len(), "{}", flaw),
+        }
+    }
+
+    #[test]
+    fn any_header_line_is_read_or_refused(
+        name in select(vec![
+            "From", "To", "Contact", "Via", "CSeq", "Session-Expires", "Min-SE", "Accept-Contact",
+            "Privacy", "Require", "Warning", "Record-Route", "P-Asserted-Identity", "Retry-After",
+        ]),
+        value in "[ -~\té]{0,40}",
+    ) {
+        if let Ok(request) = sip::parse_request(&crlf(&message_with(&format!("{name}: {value}")))) {
+            touch(&request.head);
+        }
+    }
+}
