@@ -3,7 +3,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::indexing_slicing
+    clippy::indexing_slicing,
+    clippy::collapsible_match
 )]
 
 use std::time::Duration;
@@ -516,8 +517,9 @@ mod simulator {
     use std::collections::BTreeMap;
 
     use simple_im::{
-        Answer, AskId, ClientTxn, Context, Event, Failure, Machine, MessageId, Notice, OpenMsrp,
-        Outcome, Outgoing, Question, RecipientId, SessionId,
+        Answer, AskId, Chunk, ChunkId, ClientTxn, Context, Continuation, Event, Failure,
+        FailureReport, Machine, MessageId, MsrpEvent, MsrpTxn, Notice, OpenMsrp, Outcome, Outgoing,
+        Question, RecipientId, SessionId,
     };
 
     use crate::sim::invariants::Monitor;
@@ -658,7 +660,6 @@ mod simulator {
 
     /// Sends one MESSAGE, or one INVITE that it ends as soon as it is answered.
     struct Caller {
-        token: Token,
         state: Callers,
         /// What it does when it hears it ring.
         patience: Patience,
@@ -706,11 +707,7 @@ mod simulator {
                 Method::Message => Callers::Paging,
                 _ => Callers::Calling,
             };
-            Self {
-                token,
-                state,
-                patience,
-            }
+            Self { state, patience }
         }
 
         /// Acknowledges, and hangs up the first time.
@@ -1005,5 +1002,173 @@ mod simulator {
             "cancels",
         );
         check(&vec![member(); 257], false, false, "257 actions");
+    }
+
+    /// One end of an MSRP session that carries one message of `SIZE` octets in `CHUNK`s.
+    struct End {
+        sends: bool,
+        bound: bool,
+        room: bool,
+        sent: u64,
+        answered: u64,
+        received: Vec<u8>,
+        txn: MsrpTxn,
+        closed: bool,
+    }
+
+    const SIZE: u64 = 10_000;
+    const CHUNK: u64 = 1_000;
+
+    impl End {
+        fn open(sends: bool, cx: &mut Context<'_>) -> Self {
+            cx.act(Action::Opened(Keys::default()));
+            let path = |name, id| format!("msrp://{name}.example:2855/{id};tcp").into();
+            let (id, other) = (SessionId([1; 10]), SessionId([2; 10]));
+            let (own, peer) = (path("alice", id), path("bob", other));
+            let open = OpenMsrp {
+                id: if sends { id } else { other },
+                connect: sends,
+                own: if sends {
+                    Bytes::clone(&own)
+                } else {
+                    peer.clone()
+                },
+                peer: if sends { peer } else { own },
+            };
+            cx.act(Action::OpenMsrp(open));
+            cx.act(Action::StartTimer(Timer::Bind, Duration::from_secs(30)));
+            Self {
+                sends,
+                bound: false,
+                room: false,
+                sent: 0,
+                answered: 0,
+                received: Vec::new(),
+                txn: MsrpTxn(0),
+                closed: false,
+            }
+        }
+
+        /// Sends the next chunk, if there is room and no more than 8 are unanswered.
+        fn send(&mut self, cx: &mut Context<'_>) {
+            let many = self.sent - self.answered >= 8 * CHUNK;
+            if !self.sends || !self.room || many || self.sent == SIZE {
+                return;
+            }
+            self.room = false;
+            let start = self.sent + 1;
+            self.sent += CHUNK;
+            let letter = b'a' + u8::try_from(start / CHUNK).unwrap();
+            cx.act(Action::SendChunk(Chunk {
+                id: ChunkId(u32::try_from(start).unwrap()),
+                message: Token([9; 3]),
+                start,
+                total: SIZE,
+                flag: match self.sent {
+                    SIZE => Continuation::Last,
+                    _ => Continuation::More,
+                },
+                success: false,
+                failure: FailureReport::Yes,
+                mime: Bytes::from_static(b"Content-Type: text/plain\r\n"),
+                body: vec![letter; usize::try_from(CHUNK).unwrap()].into(),
+            }));
+        }
+
+        fn give_up(&mut self, cx: &mut Context<'_>) {
+            if !self.bound {
+                cx.act(Action::StopTimer(Timer::Bind));
+            }
+            assert!(self.received.is_sorted());
+            cx.act(Action::Tell(Notice::Incomplete {
+                message: MessageId(0),
+                received: self.received.len() as u64,
+                total: Some(SIZE),
+            }));
+            self.end(cx);
+        }
+
+        fn end(&mut self, cx: &mut Context<'_>) {
+            cx.act(Action::ReleaseMsrp);
+            cx.act(Action::Closed);
+            self.closed = true;
+        }
+    }
+
+    impl Machine for End {
+        fn handle(&mut self, _: LegId, event: Event<'_>, cx: &mut Context<'_>) {
+            let event = match event {
+                Event::Msrp(event) if !self.closed => event,
+                Event::Timer(Timer::Bind) if !self.closed && !self.bound => {
+                    return self.give_up(cx);
+                }
+                _ => return,
+            };
+            match event {
+                MsrpEvent::Up => {
+                    self.bound = true;
+                    cx.act(Action::StopTimer(Timer::Bind));
+                }
+                MsrpEvent::Room(_) => {
+                    self.room = true;
+                    self.send(cx);
+                }
+                MsrpEvent::Response(_, status) => {
+                    assert_eq!(status, 200);
+                    self.answered += CHUNK;
+                    self.send(cx);
+                    if self.answered == SIZE {
+                        self.end(cx);
+                    }
+                }
+                MsrpEvent::Send(txn, _) => self.txn = txn,
+                MsrpEvent::Octets(octets) => self.received.extend_from_slice(octets),
+                MsrpEvent::End(_) => cx.act(Action::RespondMsrp(self.txn, 200)),
+                MsrpEvent::Down(_) => self.give_up(cx),
+                _ => {}
+            }
+        }
+
+        fn close(&mut self, _: &mut Context<'_>) {}
+
+        fn is_closed(&self) -> bool {
+            self.closed
+        }
+    }
+
+    /// Opens both ends, runs for `first`, does `then`, and tells what the receiver had at its end.
+    fn stream(seed: u64, first: Duration, then: impl FnOnce(&mut Net)) -> u64 {
+        let mut net = net(seed, BAD);
+        for (node, sends) in [(1, false), (0, true)] {
+            net.at(node, |node, now| {
+                node.open(now, |cx| (End::open(sends, cx), ()))
+            });
+        }
+        net.run_for(first);
+        then(&mut net);
+        assert!(net.run(HOUR));
+        net.check();
+        match net.nodes[1].told.last() {
+            Some((_, Notice::Incomplete { received, .. })) => *received,
+            told => panic!("{told:?}"),
+        }
+    }
+
+    #[test]
+    fn a_stream_arrives_whole_and_in_order_in_pieces_of_any_size() {
+        for seed in 0..5 {
+            assert_eq!(stream(seed, Duration::ZERO, |_| ()), SIZE);
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_ends_for_both() {
+        let mut short = 0;
+        for seed in 0..20 {
+            let first = Duration::from_millis(700 * seed);
+            let received = stream(seed, first, Net::cut);
+            short += usize::from(received < SIZE);
+        }
+        assert!(short > 0);
     }
 }

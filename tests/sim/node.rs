@@ -10,7 +10,7 @@ use simple_im::msrp::{Connection, ConnectionId, Sessions};
 use simple_im::{
     Access, Action, Actions, Answer, AskId, ClientTxn, Config, Context, Down, Entropy, Event,
     LegId, LookupError, Machine, MachineId, Method, MsrpEvent, Notice, Outgoing, Question, Refusal,
-    Reply, Request, Response, ServerTxn, Status, Tag, Timer, TxnError, Uri,
+    Reply, Request, Response, ServerTxn, Tag, TxnError, Uri,
 };
 
 use super::invariants::Monitor;
