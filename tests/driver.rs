@@ -3,7 +3,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::indexing_slicing
+    clippy::indexing_slicing,
+    clippy::collapsible_match
 )]
 
 use std::time::Duration;
@@ -16,6 +17,8 @@ use simple_im::{
     Account, Action, Config, Fresh, Keys, LegId, Limits, MachineId, Method, MsrpAuthority, Reply,
     Request, Response, ServerTxn, Status, Tag, Timer, Token, Uri,
 };
+
+mod sim;
 
 mod timers {
     use super::*;
@@ -504,5 +507,668 @@ mod stray_2xx {
                 prop_assert_eq!(token.to_string(), text);
             }
         }
+    }
+}
+
+/// The simulator, tried with the smallest machines that speak: a page and a call.
+mod simulator {
+    use super::*;
+
+    use std::collections::BTreeMap;
+
+    use simple_im::{
+        Answer, AskId, Chunk, ChunkId, ClientTxn, Context, Continuation, Event, Failure,
+        FailureReport, Machine, MessageId, MsrpEvent, MsrpTxn, Notice, OpenMsrp, Outcome, Outgoing,
+        Question, RecipientId, SessionId,
+    };
+
+    use crate::sim::invariants::Monitor;
+    use crate::sim::net::{Fate, Faults, Net};
+    use crate::sim::node::{Actor, Decision, Node};
+
+    const TAG: Tag = Tag(0xca11ed);
+
+    /// Answers a MESSAGE when the host has decided, an INVITE after a while; repeats its 2xx.
+    #[derive(Default)]
+    struct Callee {
+        state: Callees,
+        /// How many times it was asked about a page.
+        pages: usize,
+    }
+
+    #[derive(Default)]
+    enum Callees {
+        #[default]
+        New,
+        Page(ServerTxn),
+        Ringing(ServerTxn),
+        Answered(ServerTxn, Duration),
+        Up,
+        Closed,
+    }
+
+    fn say(status: u16) -> Reply {
+        Reply {
+            status: Status(status),
+            tag: Some(TAG),
+            head: Bytes::from_static(b"Contact: <sip:bob@bob.example>\r\n"),
+            body: Bytes::new(),
+        }
+    }
+
+    impl Machine for Callee {
+        fn handle(&mut self, _: LegId, event: Event<'_>, cx: &mut Context<'_>) {
+            use Callees::{Answered, Closed, New, Page, Ringing, Up};
+            let state = std::mem::take(&mut self.state);
+            self.state = match (state, event) {
+                (New, Event::Request(txn, request)) if request.method == Method::Message => {
+                    cx.act(Action::Opened(Keys::default()));
+                    let sender = Uri::copy(request.head.from().uri).unwrap();
+                    let group = sender;
+                    cx.act(Action::Ask(AskId(0), Question::Members { group }));
+                    cx.act(Action::StartTimer(Timer::Decide, Duration::from_secs(20)));
+                    self.pages += 1;
+                    Page(txn)
+                }
+                (Page(txn), Event::Answer(AskId(0), answer)) => {
+                    let status = if matches!(answer, Answer::Accept) {
+                        200
+                    } else {
+                        403
+                    };
+                    cx.act(Action::Respond(txn, say(status)));
+                    cx.act(Action::StopTimer(Timer::Decide));
+                    cx.act(Action::Closed);
+                    Closed
+                }
+                (Page(txn), Event::Timer(Timer::Decide)) => {
+                    cx.act(Action::Respond(txn, say(480)));
+                    cx.act(Action::Closed);
+                    Closed
+                }
+                (New, Event::Request(txn, _)) => {
+                    let mut keys = Keys::default();
+                    keys.dialog = Some(TAG);
+                    cx.act(Action::Opened(keys));
+                    cx.act(Action::Respond(txn, say(180)));
+                    cx.act(Action::StartTimer(Timer::Decide, Duration::from_secs(3)));
+                    Ringing(txn)
+                }
+                (Ringing(txn), Event::Timer(Timer::Decide)) => {
+                    cx.act(Action::Respond(txn, say(200)));
+                    let t1 = Duration::from_millis(500);
+                    cx.act(Action::StartTimer(Timer::Repeat, t1));
+                    cx.act(Action::StartTimer(Timer::FinalWait, t1 * 64));
+                    Answered(txn, t1)
+                }
+                (Ringing(_), Event::Cancel { cancel, invite }) => {
+                    cx.act(Action::Respond(cancel, say(200)));
+                    cx.act(Action::Respond(invite, say(487)));
+                    cx.act(Action::StopTimer(Timer::Decide));
+                    cx.act(Action::Closed);
+                    Closed
+                }
+                (state, Event::Cancel { cancel, .. }) => {
+                    cx.act(Action::Respond(cancel, say(200)));
+                    state
+                }
+                (Answered(txn, after), Event::Timer(Timer::Repeat)) => {
+                    let next = (after * 2).min(Duration::from_secs(4));
+                    cx.act(Action::Respond(txn, say(200)));
+                    cx.act(Action::StartTimer(Timer::Repeat, next));
+                    Answered(txn, next)
+                }
+                (Answered(..), Event::Timer(Timer::FinalWait)) => {
+                    cx.act(Action::StopTimer(Timer::Repeat));
+                    cx.act(Action::Closed);
+                    Closed
+                }
+                (Answered(..), Event::Ack(_)) => {
+                    cx.act(Action::StopTimer(Timer::Repeat));
+                    cx.act(Action::StopTimer(Timer::FinalWait));
+                    // Who hangs up is lost for good when every BYE is: nothing else guards an idle call.
+                    cx.act(Action::StartTimer(Timer::Expiry, Duration::from_secs(90)));
+                    Up
+                }
+                (state @ (Answered(..) | Up), Event::Request(txn, request)) => {
+                    assert_eq!(request.method, Method::Bye);
+                    let timers: &[_] = match state {
+                        Up => &[Timer::Expiry],
+                        _ => &[Timer::Repeat, Timer::FinalWait],
+                    };
+                    for timer in timers {
+                        cx.act(Action::StopTimer(*timer));
+                    }
+                    cx.act(Action::Respond(txn, say(200)));
+                    cx.act(Action::Closed);
+                    Closed
+                }
+                (Up, Event::Timer(Timer::Expiry)) => {
+                    cx.act(Action::Closed);
+                    Closed
+                }
+                (state, _) => state,
+            };
+        }
+
+        fn close(&mut self, _: &mut Context<'_>) {}
+
+        fn is_closed(&self) -> bool {
+            matches!(self.state, Callees::Closed)
+        }
+    }
+
+    /// Sends one MESSAGE, or one INVITE that it ends as soon as it is answered.
+    struct Caller {
+        state: Callers,
+        /// What it does when it hears it ring.
+        patience: Patience,
+    }
+
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Patience {
+        Waits,
+        Cancels,
+        /// Cancels and looks no longer: what comes late is a stray.
+        Leaves,
+    }
+
+    #[derive(PartialEq, Eq)]
+    enum Callers {
+        Paging,
+        Calling,
+        Cancelling,
+        Ending,
+        Closed,
+    }
+
+    impl Caller {
+        fn page(n: u64, cx: &mut Context<'_>) -> Self {
+            Self::start(n, Method::Message, Patience::Waits, cx)
+        }
+
+        fn start(n: u64, method: Method, patience: Patience, cx: &mut Context<'_>) -> Self {
+            let token = Token::sealed(n, cx.config.key);
+            let mut keys = Keys::default();
+            keys.dialog = (method == Method::Invite).then(|| Fresh { token }.tag());
+            cx.act(Action::Opened(keys));
+            let head = "From: <sip:alice@alice.example>\r\nMax-Forwards: 70\r\n\
+                Contact: <sip:alice@alice.example>\r\n";
+            cx.act(Action::SendRequest(Outgoing {
+                method,
+                txn: ClientTxn(0),
+                cseq: 1,
+                fresh: Some(Fresh { token }),
+                target: Uri::copy("sip:bob@bob.example").unwrap(),
+                head: Bytes::from_static(head.as_bytes()),
+                body: Bytes::new(),
+            }));
+            let state = match method {
+                Method::Message => Callers::Paging,
+                _ => Callers::Calling,
+            };
+            Self { state, patience }
+        }
+
+        /// Acknowledges, and hangs up the first time.
+        fn accepted(&mut self, response: &Response, cx: &mut Context<'_>) {
+            let [mut ack, mut bye] = stray(response, cx.config).unwrap();
+            (ack.txn, bye.txn) = (ClientTxn(0), ClientTxn(1));
+            cx.act(Action::SendAck(ack));
+            if self.state != Callers::Ending {
+                cx.act(Action::SendRequest(bye));
+                self.state = Callers::Ending;
+            }
+        }
+
+        fn end(&mut self, cx: &mut Context<'_>) {
+            cx.act(Action::Closed);
+            self.state = Callers::Closed;
+        }
+    }
+
+    fn outcome(outcome: Outcome) -> Action {
+        Action::Tell(Notice::Outcome(MessageId(0), RecipientId(0), outcome))
+    }
+
+    impl Machine for Caller {
+        fn handle(&mut self, _: LegId, event: Event<'_>, cx: &mut Context<'_>) {
+            match (&self.state, event) {
+                (Callers::Paging, Event::Response(_, response)) => {
+                    if !response.status.is_provisional() {
+                        cx.act(outcome(match response.status {
+                            Status(200) => Outcome::Delivered,
+                            status => Outcome::Failed(Failure::Status(status)),
+                        }));
+                        self.end(cx);
+                    }
+                }
+                (Callers::Paging, Event::TxnFailed(..)) => {
+                    cx.act(outcome(Outcome::Unknown));
+                    self.end(cx);
+                }
+                (Callers::Calling, Event::Response(txn, response))
+                    if response.status == Status(180) =>
+                {
+                    if self.patience == Patience::Waits {
+                        return;
+                    }
+                    cx.act(Action::SendCancel(txn));
+                    self.state = Callers::Cancelling;
+                    match self.patience {
+                        Patience::Leaves => self.end(cx),
+                        _ => {
+                            let wait = Duration::from_secs(32);
+                            cx.act(Action::StartTimer(Timer::FinalWait, wait));
+                        }
+                    }
+                }
+                (Callers::Calling | Callers::Cancelling, Event::Response(_, response))
+                    if !response.status.is_provisional() =>
+                {
+                    if self.state == Callers::Cancelling {
+                        cx.act(Action::StopTimer(Timer::FinalWait));
+                    }
+                    if response.status.is_success() {
+                        self.accepted(response, cx);
+                    } else {
+                        self.end(cx);
+                    }
+                }
+                (Callers::Cancelling, Event::Timer(Timer::FinalWait)) => self.end(cx),
+                (Callers::Ending, Event::Response(ClientTxn(0), response))
+                    if response.status.is_success() =>
+                {
+                    self.accepted(response, cx);
+                }
+                (Callers::Ending, Event::Response(ClientTxn(1), _))
+                | (Callers::Ending | Callers::Calling, Event::TxnFailed(..)) => self.end(cx),
+                _ => {}
+            }
+        }
+
+        fn close(&mut self, _: &mut Context<'_>) {}
+
+        fn is_closed(&self) -> bool {
+            self.state == Callers::Closed
+        }
+    }
+
+    const BAD: Faults = Faults {
+        loss: 25,
+        duplicate: 25,
+        delay: (Duration::from_millis(5), Duration::from_millis(1500)),
+        piece: 7,
+    };
+
+    fn node(name: &str, seed: u64) -> Node {
+        let uri = |user| Uri::copy(&format!("sip:{user}@{name}.example")).unwrap();
+        let msrp = MsrpAuthority {
+            host: format!("{name}.example"),
+            port: 2855,
+            tls: false,
+        };
+        let config = Config::new(Account::new(uri(name), uri(name)), msrp, [seed, 1]);
+        let factory = |_, _: &Request| -> Box<dyn Actor> { Box::new(Callee::default()) };
+        let host = |_: &_| (Duration::from_millis(700), Decision::Accept);
+        let host_name = format!("{name}.example");
+        Node::new(&host_name, config, seed, Box::new(factory), Box::new(host))
+    }
+
+    fn net(seed: u64, faults: Faults) -> Net {
+        let mut net = Net::new(seed, faults);
+        net.join(node("alice", seed), &[]);
+        net.join(node("bob", seed + 1), &[]);
+        net
+    }
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_page_crosses_a_good_link() {
+        let mut net = net(1, Faults::NONE);
+        net.at(0, |node, now| {
+            let (machine, ()) = node.open(now, |cx| (Caller::page(1, cx), ()));
+            node.monitor.expect(machine, MessageId(0), RecipientId(0));
+        });
+        assert!(net.run(HOUR));
+        net.check();
+        let lines: Vec<_> = net.trace.iter().map(|sent| sent.first_line()).collect();
+        // The host thinks for 700 ms, so that the page is sent a second time, and the answer as well.
+        let message = "MESSAGE sip:bob@bob.example SIP/2.0";
+        assert_eq!(lines, [message, message, "SIP/2.0 200 OK"]);
+        let delivered = outcome(Outcome::Delivered);
+        assert_eq!(Action::Tell(net.nodes[0].told[0].1.clone()), delivered);
+    }
+
+    #[test]
+    fn cc_105_and_oc_pm_02_pages_cross_a_bad_link_once_each_and_in_order() {
+        for seed in 0..60 {
+            let mut net = net(seed, BAD);
+            for n in 0..4 {
+                net.at(0, |node, now| {
+                    let (machine, ()) = node.open(now, |cx| (Caller::page(n, cx), ()));
+                    node.monitor.expect(machine, MessageId(0), RecipientId(0));
+                });
+            }
+            assert!(net.run(HOUR), "seed {seed}");
+            net.check();
+            assert_eq!((net.nodes[0].machines(), net.nodes[1].machines()), (0, 0));
+            assert!(net.nodes[1].asked.len() <= 4, "seed {seed}: asked twice");
+            let told = &net.nodes[0].told;
+            let order: Vec<_> = told.iter().map(|(machine, _)| machine.0).collect();
+            assert_eq!(order, [0, 1, 2, 3], "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn calls_cross_a_bad_link_however_they_end() {
+        let mut lines = BTreeMap::new();
+        for seed in 0..150 {
+            let patience = [Patience::Waits, Patience::Cancels, Patience::Leaves];
+            let patience = patience[seed as usize % 3];
+            let mut net = net(seed, BAD);
+            net.at(0, |node, now| {
+                node.open(now, |cx| {
+                    (Caller::start(seed, Method::Invite, patience, cx), ())
+                })
+            });
+            assert!(net.run(HOUR), "seed {seed}");
+            net.check();
+            for sent in net.trace.iter().filter(|sent| sent.fate == Fate::Arrives) {
+                *lines.entry(sent.first_line()).or_insert(0) += 1;
+            }
+        }
+        // What the links are meant to bring about has come about.
+        for line in [
+            "CANCEL",
+            "SIP/2.0 487",
+            "ACK",
+            "BYE",
+            "SIP/2.0 481",
+            "SIP/2.0 200",
+        ] {
+            assert!(
+                lines.keys().any(|l| l.starts_with(line)),
+                "{line}: {lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_run() {
+        let run = |seed| {
+            let mut net = net(seed, BAD);
+            net.at(0, |node, now| {
+                node.open(now, |cx| {
+                    (Caller::start(seed, Method::Invite, Patience::Waits, cx), ())
+                })
+            });
+            net.run(HOUR);
+            net.digest()
+        };
+        assert_eq!(run(5), run(5));
+        assert_ne!(run(5), run(6));
+    }
+
+    #[test]
+    fn what_has_no_way_fails_at_once() {
+        let mut net = Net::new(1, Faults::NONE);
+        net.join(node("alice", 1), &[]);
+        net.at(0, |node, now| {
+            node.open(now, |cx| (Caller::page(1, cx), ()));
+        });
+        assert!(net.run(Duration::ZERO));
+        net.check();
+        let unknown = outcome(Outcome::Unknown);
+        assert_eq!(Action::Tell(net.nodes[0].told[0].1.clone()), unknown);
+    }
+
+    #[test]
+    fn the_monitor_sees_what_is_broken() {
+        let open = || Action::Opened(Keys::default());
+        let start = |timer| Action::StartTimer(timer, Duration::ZERO);
+        let msrp = || {
+            Action::OpenMsrp(OpenMsrp {
+                id: SessionId([1; 10]),
+                connect: false,
+                own: Bytes::new(),
+                peer: Bytes::new(),
+            })
+        };
+        let send = |txn, token| {
+            Action::SendRequest(Outgoing {
+                method: Method::Message,
+                txn: ClientTxn(txn),
+                cseq: 1,
+                fresh: Some(Fresh {
+                    token: Token([token; 3]),
+                }),
+                target: Uri::copy("sip:bob@bob.example").unwrap(),
+                head: Bytes::new(),
+                body: Bytes::new(),
+            })
+        };
+        let answer = |status| Action::Respond(ServerTxn(1), say(status));
+        let told = || outcome(Outcome::Delivered);
+        let member = || {
+            let uri = Uri::copy("sip:bob@bob.example").unwrap();
+            Action::Tell(Notice::Member(RecipientId(0), uri))
+        };
+        let closed = || Action::Closed;
+        let check = |actions: &[Action], asked: bool, over: bool, broken: &str| {
+            let mut monitor = Monitor::new(Limits::default(), false);
+            let origin = "sip:carol@carol.example".to_string();
+            monitor.born(MachineId(0), Some(origin));
+            if asked {
+                monitor.request(MachineId(0), ServerTxn(1), Method::Message);
+            }
+            let actions = actions.iter().map(|a| (LegId::FIRST, a.clone()));
+            let actions: Vec<_> = actions.collect();
+            monitor.called(Duration::ZERO, MachineId(0), &actions, over);
+            let found = monitor.broken.join("\n");
+            assert_eq!(found.is_empty(), broken.is_empty(), "{found}");
+            assert!(found.contains(broken), "{found}");
+        };
+        let fine = [open(), answer(200), told(), closed()];
+        check(&fine, true, true, "");
+        check(&[answer(200), answer(200)], true, false, "after 200");
+        check(&[answer(404), answer(404)], true, false, "after 404");
+        check(&[answer(200)], false, false, "never got");
+        check(&[open(), closed()], true, true, "never answered");
+        check(&[open(), open()], false, false, "opened twice");
+        check(&[open()], false, true, "never closed");
+        check(
+            &[open(), closed(), closed()],
+            false,
+            true,
+            "after it was closed",
+        );
+        check(&[start(Timer::Ring)], false, false, "before it was opened");
+        let ringing = [open(), start(Timer::Ring), closed()];
+        check(&ringing, false, true, "while {Ring} run");
+        check(&[open(), msrp(), closed()], false, true, "never released");
+        let twice = [open(), msrp(), Action::ReleaseMsrp, Action::ReleaseMsrp];
+        check(&twice, false, false, "does not hold");
+        check(&[open(), told(), told()], false, false, "one more");
+        check(&[open(), member(), closed()], false, true, "has no outcome");
+        let again = [open(), send(0, 1), send(1, 2)];
+        check(&again, false, false, "twice");
+        check(&[open(), send(0, 1), send(1, 1)], false, false, "");
+        check(
+            &[open(), Action::SendCancel(ClientTxn(0))],
+            false,
+            false,
+            "cancels",
+        );
+        check(&vec![member(); 257], false, false, "257 actions");
+    }
+
+    /// One end of an MSRP session that carries one message of `SIZE` octets in `CHUNK`s.
+    struct End {
+        sends: bool,
+        bound: bool,
+        room: bool,
+        sent: u64,
+        answered: u64,
+        received: Vec<u8>,
+        txn: MsrpTxn,
+        closed: bool,
+    }
+
+    const SIZE: u64 = 10_000;
+    const CHUNK: u64 = 1_000;
+
+    impl End {
+        fn open(sends: bool, cx: &mut Context<'_>) -> Self {
+            cx.act(Action::Opened(Keys::default()));
+            let path = |name, id| format!("msrp://{name}.example:2855/{id};tcp").into();
+            let (id, other) = (SessionId([1; 10]), SessionId([2; 10]));
+            let (own, peer) = (path("alice", id), path("bob", other));
+            let open = OpenMsrp {
+                id: if sends { id } else { other },
+                connect: sends,
+                own: if sends {
+                    Bytes::clone(&own)
+                } else {
+                    peer.clone()
+                },
+                peer: if sends { peer } else { own },
+            };
+            cx.act(Action::OpenMsrp(open));
+            cx.act(Action::StartTimer(Timer::Bind, Duration::from_secs(30)));
+            Self {
+                sends,
+                bound: false,
+                room: false,
+                sent: 0,
+                answered: 0,
+                received: Vec::new(),
+                txn: MsrpTxn(0),
+                closed: false,
+            }
+        }
+
+        /// Sends the next chunk, if there is room and no more than 8 are unanswered.
+        fn send(&mut self, cx: &mut Context<'_>) {
+            let many = self.sent - self.answered >= 8 * CHUNK;
+            if !self.sends || !self.room || many || self.sent == SIZE {
+                return;
+            }
+            self.room = false;
+            let start = self.sent + 1;
+            self.sent += CHUNK;
+            let letter = b'a' + u8::try_from(start / CHUNK).unwrap();
+            cx.act(Action::SendChunk(Chunk {
+                id: ChunkId(u32::try_from(start).unwrap()),
+                message: Token([9; 3]),
+                start,
+                total: SIZE,
+                flag: match self.sent {
+                    SIZE => Continuation::Last,
+                    _ => Continuation::More,
+                },
+                success: false,
+                failure: FailureReport::Yes,
+                mime: Bytes::from_static(b"Content-Type: text/plain\r\n"),
+                body: vec![letter; usize::try_from(CHUNK).unwrap()].into(),
+            }));
+        }
+
+        fn give_up(&mut self, cx: &mut Context<'_>) {
+            if !self.bound {
+                cx.act(Action::StopTimer(Timer::Bind));
+            }
+            assert!(self.received.is_sorted());
+            cx.act(Action::Tell(Notice::Incomplete {
+                message: MessageId(0),
+                received: self.received.len() as u64,
+                total: Some(SIZE),
+            }));
+            self.end(cx);
+        }
+
+        fn end(&mut self, cx: &mut Context<'_>) {
+            cx.act(Action::ReleaseMsrp);
+            cx.act(Action::Closed);
+            self.closed = true;
+        }
+    }
+
+    impl Machine for End {
+        fn handle(&mut self, _: LegId, event: Event<'_>, cx: &mut Context<'_>) {
+            let event = match event {
+                Event::Msrp(event) if !self.closed => event,
+                Event::Timer(Timer::Bind) if !self.closed && !self.bound => {
+                    return self.give_up(cx);
+                }
+                _ => return,
+            };
+            match event {
+                MsrpEvent::Up => {
+                    self.bound = true;
+                    cx.act(Action::StopTimer(Timer::Bind));
+                }
+                MsrpEvent::Room(_) => {
+                    self.room = true;
+                    self.send(cx);
+                }
+                MsrpEvent::Response(_, status) => {
+                    assert_eq!(status, 200);
+                    self.answered += CHUNK;
+                    self.send(cx);
+                    if self.answered == SIZE {
+                        self.end(cx);
+                    }
+                }
+                MsrpEvent::Send(txn, _) => self.txn = txn,
+                MsrpEvent::Octets(octets) => self.received.extend_from_slice(octets),
+                MsrpEvent::End(_) => cx.act(Action::RespondMsrp(self.txn, 200)),
+                MsrpEvent::Down(_) => self.give_up(cx),
+                _ => {}
+            }
+        }
+
+        fn close(&mut self, _: &mut Context<'_>) {}
+
+        fn is_closed(&self) -> bool {
+            self.closed
+        }
+    }
+
+    /// Opens both ends, runs for `first`, does `then`, and tells what the receiver had at its end.
+    fn stream(seed: u64, first: Duration, then: impl FnOnce(&mut Net)) -> u64 {
+        let mut net = net(seed, BAD);
+        for (node, sends) in [(1, false), (0, true)] {
+            net.at(node, |node, now| {
+                node.open(now, |cx| (End::open(sends, cx), ()))
+            });
+        }
+        net.run_for(first);
+        then(&mut net);
+        assert!(net.run(HOUR));
+        net.check();
+        match net.nodes[1].told.last() {
+            Some((_, Notice::Incomplete { received, .. })) => *received,
+            told => panic!("{told:?}"),
+        }
+    }
+
+    #[test]
+    fn a_stream_arrives_whole_and_in_order_in_pieces_of_any_size() {
+        for seed in 0..5 {
+            assert_eq!(stream(seed, Duration::ZERO, |_| ()), SIZE);
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_ends_for_both() {
+        let mut short = 0;
+        for seed in 0..20 {
+            let first = Duration::from_millis(700 * seed);
+            let received = stream(seed, first, Net::cut);
+            short += usize::from(received < SIZE);
+        }
+        assert!(short > 0);
     }
 }

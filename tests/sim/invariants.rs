@@ -124,8 +124,9 @@ impl Monitor {
         }
         let running = watch.legs.get_mut(&leg);
         if !running.is_some_and(|leg| leg.running.remove(&timer)) {
-            self.broken
-                .push(format!("{machine:?} {leg:?}: {timer:?} fires and does not run"));
+            self.broken.push(format!(
+                "{machine:?} {leg:?}: {timer:?} fires and does not run"
+            ));
         }
     }
 

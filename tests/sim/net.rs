@@ -155,8 +155,7 @@ impl Net {
             self.names.insert(name, index);
         }
         let msrp = &node.config.msrp;
-        self.listeners
-            .insert((msrp.host.clone(), msrp.port), index);
+        self.listeners.insert((msrp.host.clone(), msrp.port), index);
         self.nodes.push(node);
         index
     }
@@ -253,10 +252,11 @@ impl Net {
         digest
     }
 
-    /// What was sent, one line each.
+    /// What was sent, one line a datagram or MSRP head.
     pub fn ladder(&self) -> String {
         let mut ladder = String::new();
-        for sent in &self.trace {
+        let heads = |sent: &&Traced| !sent.msrp || sent.octets.starts_with(b"MSRP ");
+        for sent in self.trace.iter().filter(heads) {
             let arrow = match sent.fate {
                 Fate::Arrives => "──▶",
                 Fate::Lost => "──✗",

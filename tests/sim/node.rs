@@ -8,9 +8,9 @@ use bytes::Bytes;
 use simple_im::driver::{Dispatch, Outbox, Pushed, Role, Route, TimerQueue, stray};
 use simple_im::msrp::{Connection, ConnectionId, Sessions};
 use simple_im::{
-    Access, Action, Actions, Answer, AskId, ClientTxn, Config, Context, Down, Entropy, Event, LegId,
-    LookupError, Machine, MachineId, Method, MsrpEvent, Notice, Outgoing, Question, Refusal, Reply,
-    Request, Response, ServerTxn, Status, Tag, Timer, TxnError, Uri,
+    Access, Action, Actions, Answer, AskId, ClientTxn, Config, Context, Down, Entropy, Event,
+    LegId, LookupError, Machine, MachineId, Method, MsrpEvent, Notice, Outgoing, Question, Refusal,
+    Reply, Request, Response, ServerTxn, Tag, TxnError, Uri,
 };
 
 use super::invariants::Monitor;
@@ -76,6 +76,8 @@ pub struct Node {
     pub ghosts: bool,
     pub layer: Layer,
     dice: Dice,
+    /// Chooses which timers haunt; never what machines draw.
+    fate: Dice,
     factory: Factory,
     host: Host,
     machines: BTreeMap<MachineId, Box<dyn Actor>>,
@@ -90,6 +92,9 @@ pub struct Node {
     decisions: BTreeMap<(Time, u64), (MachineId, LegId, AskId, Decision)>,
     sessions: Sessions,
     connections: BTreeMap<ConnectionId, Connection>,
+    /// Which connections of ours lead where, and who waits for one that is being made.
+    targets: BTreeMap<ConnectionId, (String, u16)>,
+    waiting: BTreeMap<ConnectionId, Vec<(MachineId, LegId)>>,
     /// Counts decisions and connections.
     count: u64,
     /// What performing actions has led to; handed in once the buffer is empty.
@@ -116,6 +121,7 @@ impl Node {
             ghosts: true,
             layer: Layer::new(name),
             dice: Dice::new(seed),
+            fate: Dice::new(!seed),
             factory,
             host,
             machines: BTreeMap::new(),
@@ -128,6 +134,8 @@ impl Node {
             decisions: BTreeMap::new(),
             sessions: Sessions::default(),
             connections: BTreeMap::new(),
+            targets: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             count: 0,
             local: VecDeque::new(),
             actions: Actions::new(),
@@ -151,6 +159,7 @@ impl Node {
         let (made, result) = make(&mut cx);
         self.machines.insert(machine, Box::new(made));
         self.perform(machine, actions, now);
+        self.settle(now);
         (machine, result)
     }
 
@@ -167,6 +176,7 @@ impl Node {
         let actor = actor.and_then(|actor| (**actor).any().downcast_mut());
         let result = actor.map(|actor| say(actor, &mut cx));
         self.perform(machine, actions, now);
+        self.settle(now);
         result
     }
 
@@ -175,6 +185,7 @@ impl Node {
         for machine in self.machines.keys().copied().collect::<Vec<_>>() {
             self.call(machine, now, |actor, cx| actor.close(cx));
         }
+        self.settle(now);
     }
 
     /// How many machines there are.
@@ -229,10 +240,16 @@ impl Node {
         id
     }
 
-    /// Our connection has been made for these sessions' sake.
+    /// Our connection has been made.
     pub fn connected(&mut self, id: ConnectionId, now: Time) {
+        let mut connection = Connection::new(id);
+        for at in self.waiting.remove(&id).unwrap_or_default() {
+            connection.connected(&mut self.sessions, at);
+        }
+        self.connections.insert(id, connection);
         self.local.push_back(Local::Poll(id));
         self.settle(now);
+        self.close_unused(id);
     }
 
     /// Octets have come.
@@ -242,16 +259,24 @@ impl Node {
             self.local.push_back(Local::Poll(id));
             self.settle(now);
         }
+        if self.connections.get(&id).is_some_and(Connection::is_broken) {
+            self.disconnected(id, Down::Malformed, now);
+            self.outputs.push_back(Output::Close(id));
+        }
     }
 
-    /// The connection is gone.
+    /// The connection is gone, or could not be made.
     pub fn disconnected(&mut self, id: ConnectionId, why: Down, now: Time) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.closed(why, &mut self.sessions);
-            self.local.push_back(Local::Poll(id));
-            self.settle(now);
-            self.connections.remove(&id);
+        self.targets.remove(&id);
+        for (machine, leg) in self.waiting.remove(&id).unwrap_or_default() {
+            self.local.push_back(Local::Down(machine, leg));
         }
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.closed(why);
+            self.local.push_back(Local::Poll(id));
+        }
+        self.settle(now);
+        self.connections.remove(&id);
     }
 
     fn birth(&mut self, origin: Option<String>) -> MachineId {
@@ -277,9 +302,7 @@ impl Node {
                 break;
             }
         }
-        while let Some(sent) = self.layer.sent.pop_front() {
-            self.outputs.push_back(Output::Sip(sent));
-        }
+        self.post();
     }
 
     fn local(&mut self, local: Local, now: Time) {
@@ -441,11 +464,9 @@ impl Node {
     /// Performs what a call has pushed, and gives the buffer back.
     fn perform(&mut self, machine: MachineId, mut actions: Actions, now: Time) {
         let over = self.machines.get(&machine).is_none_or(|m| m.is_closed());
-        self.monitor
-            .called(now, machine, actions.as_slice(), over);
+        self.monitor.called(now, machine, actions.as_slice(), over);
         for (leg, action) in actions.drain() {
-            self.log
-                .push(Entry::Did(now, machine, leg, action.clone()));
+            self.log.push(Entry::Did(now, machine, leg, action.clone()));
             self.dispatch.learn(machine, leg, &action, now);
             self.act(machine, leg, action, now);
         }
@@ -454,10 +475,10 @@ impl Node {
         if over {
             self.machines.remove(&machine);
         }
-        self.settle_sent();
+        self.post();
     }
 
-    fn settle_sent(&mut self) {
+    fn post(&mut self) {
         while let Some(sent) = self.layer.sent.pop_front() {
             self.outputs.push_back(Output::Sip(sent));
         }
@@ -465,11 +486,12 @@ impl Node {
 
     /// Now and then fires a timer that was stopped.
     fn haunt(&mut self, machine: MachineId, actions: &mut Actions) {
-        let stopped = self.monitor.stopped(machine);
         let Some(actor) = self.machines.get_mut(&machine).filter(|_| self.ghosts) else {
             return;
         };
-        for (leg, timer) in stopped {
+        let stopped = self.monitor.stopped(machine);
+        let chosen = self.fate.below(1 + stopped.len() as u64) as usize;
+        if let Some(&(leg, timer)) = stopped.get(chosen) {
             let mut cx = Context::new(&self.config, &mut self.dice, actions);
             actor.handle(leg, Event::Timer(timer), &mut cx);
             self.monitor
@@ -486,7 +508,9 @@ impl Node {
             Action::SendAck(ack) => self.layer.ack(&ack),
             Action::SendCancel(txn) => self.layer.cancel(machine, leg, txn, now),
             Action::Respond(txn, reply) => self.layer.respond(txn, &reply, now),
-            Action::StartTimer(timer, after) => self.timers.start((machine, leg, timer), now, after),
+            Action::StartTimer(timer, after) => {
+                self.timers.start((machine, leg, timer), now, after)
+            }
             Action::StopTimer(timer) => self.timers.stop((machine, leg, timer)),
             Action::Ask(ask, question) => {
                 let (after, decision) = (self.host)(&question);
@@ -519,12 +543,10 @@ impl Node {
             }),
             Action::ReleaseMsrp => {
                 if let Some(id) = self.sessions.release(at) {
-                    let connection = self.connections.get_mut(&id);
-                    if connection.is_some_and(|connection| connection.release(at)) {
-                        self.flush(id);
-                        self.connections.remove(&id);
-                        self.outputs.push_back(Output::Close(id));
+                    if let Some(connection) = self.connections.get_mut(&id) {
+                        connection.release(at);
                     }
+                    self.close_unused(id);
                 }
             }
         }
@@ -541,8 +563,7 @@ impl Node {
             Pushed::Go((cookie, request)) => self.layer.request(cookie, request, now),
             Pushed::Waiting => {}
             Pushed::Full(_) => {
-                self.local
-                    .push_back(Local::Failed(machine, leg, cookie.2));
+                self.local.push_back(Local::Failed(machine, leg, cookie.2));
                 return;
             }
         }
@@ -551,17 +572,37 @@ impl Node {
 
     /// Connects for a session, over the connection to the same place if there is one (RFC 4975 §5.4).
     fn connect(&mut self, at: (MachineId, LegId)) {
-        let Some((host, port, _)) = self.sessions.target(at) else {
+        let Some(target) = self.sessions.target(at) else {
             self.local.push_back(Local::Down(at.0, at.1));
             return;
         };
-        let (host, port) = (host.to_string(), port);
-        let id = self.next_connection();
-        let mut connection = Connection::new(id);
-        connection.connected(&mut self.sessions, at);
-        self.connections.insert(id, connection);
-        self.outputs.push_back(Output::Connect(id, host, port));
-        self.local.push_back(Local::Poll(id));
+        let target = (target.host.to_string(), target.port);
+        let shared = self.targets.iter().find(|(_, known)| **known == target);
+        let Some((&id, _)) = shared else {
+            let id = self.next_connection();
+            self.targets.insert(id, target.clone());
+            self.waiting.insert(id, vec![at]);
+            self.outputs
+                .push_back(Output::Connect(id, target.0, target.1));
+            return;
+        };
+        match self.connections.get_mut(&id) {
+            Some(connection) => {
+                connection.connected(&mut self.sessions, at);
+                self.local.push_back(Local::Poll(id));
+            }
+            None => self.waiting.entry(id).or_default().push(at),
+        }
+    }
+
+    /// Closes a connection that no session uses any more, after its last octets.
+    fn close_unused(&mut self, id: ConnectionId) {
+        self.flush(id);
+        if self.connections.get(&id).is_some_and(Connection::is_unused) {
+            self.connections.remove(&id);
+            self.targets.remove(&id);
+            self.outputs.push_back(Output::Close(id));
+        }
     }
 
     fn on_connection(
@@ -582,19 +623,10 @@ impl Node {
     fn poll(&mut self, id: ConnectionId, now: Time) {
         self.flush(id);
         while let Some(connection) = self.connections.get_mut(&id) {
-            let Some((machine, leg, event)) = connection.poll(&mut self.sessions, &self.config)
-            else {
+            let Some(news) = connection.poll(&mut self.sessions, &self.config) else {
                 break;
             };
-            let event = Event::Msrp(event);
-            let heard = describe(&event);
-            self.log.push(Entry::Heard(now, machine, leg, heard));
-            let mut actions = mem::take(&mut self.actions);
-            if let Some(actor) = self.machines.get_mut(&machine) {
-                let mut cx = Context::new(&self.config, &mut self.dice, &mut actions);
-                actor.handle(leg, event, &mut cx);
-            }
-            self.perform(machine, actions, now);
+            news.tell(|event| self.handle(news.machine, news.leg, Event::Msrp(event), now));
             self.flush(id);
         }
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use simple_im::wire::sip::{self, Message};
 use simple_im::{
-    ClientTxn, Head, LegId, MachineId, Method, Outgoing, Reply, Request, Response, ServerTxn, Status,
-    TxnError,
+    ClientTxn, Head, LegId, MachineId, Method, Outgoing, Reply, Request, Response, ServerTxn,
+    Status, TxnError,
 };
 
 use super::Time;
@@ -234,12 +234,25 @@ impl Layer {
 
     /// When to call [`Self::expire`].
     pub fn deadline(&self) -> Option<Time> {
-        self.alarms.first().map(|(at, _)| *at)
+        let alarms = self.alarms.iter().filter(|(at, key)| {
+            let (resend, end) = match key {
+                Key::Client(branch) => match self.clients.get(branch) {
+                    Some(client) => (client.resend, client.end),
+                    None => return false,
+                },
+                Key::Server(txn) => match self.servers.get(txn) {
+                    Some(server) => (server.resend, server.end),
+                    None => return false,
+                },
+            };
+            resend.is_some_and(|(due, _)| due == *at) || end == Some(*at)
+        });
+        alarms.map(|(at, _)| *at).next()
     }
 
     /// Does what is due.
     pub fn expire(&mut self, now: Time) {
-        while self.deadline().is_some_and(|at| at <= now) {
+        while self.alarms.first().is_some_and(|(at, _)| *at <= now) {
             match self.alarms.pop_first().unwrap().1 {
                 Key::Client(branch) => self.expire_client(branch, now),
                 Key::Server(txn) => self.expire_server(txn, now),
@@ -257,7 +270,10 @@ impl Layer {
         self.sent.push_back(Sent { to, octets, client });
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one place fills in a transaction")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one place fills in a transaction"
+    )]
     fn start(
         &mut self,
         branch: Branch,
