@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use simple_im::wire::sip;
 use simple_im::{ClientTxn, Fresh, Method, Outgoing, Reply, Status, Tag, Token, Uri};
 
-use crate::{crlf, message_with, request, response};
+use super::{crlf, message_with, request, response};
 
 const VIA: &str = "Via: SIP/2.0/TCP h.example.com;branch=z9hG4bK1\r\n";
 

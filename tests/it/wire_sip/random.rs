@@ -6,8 +6,8 @@ use proptest::sample::{Index, select};
 use simple_im::wire::sip::{self, Message};
 use simple_im::{ClientTxn, Fresh, Head, Method, Outgoing, Token, Uri};
 
-use crate::golden::{ANSWER, INVITE, PAGER};
-use crate::{crlf, message_with};
+use super::golden::{ANSWER, INVITE, PAGER};
+use super::{crlf, message_with};
 
 /// Calls whatever reads on demand.
 pub(crate) fn touch(head: &Head) {

@@ -199,8 +199,8 @@ fn other_seeds_never_panic_and_point_inside_the_input() {
             let _ = sip::frame(&octets, usize::MAX);
             match sip::parse(&octets) {
                 Err(flaw) => assert!(flaw.at <= octets.len(), "{}: {flaw}", file.display()),
-                Ok(Message::Request(request)) => crate::random::touch(&request.head),
-                Ok(Message::Response(response)) => crate::random::touch(&response.head),
+                Ok(Message::Request(request)) => super::random::touch(&request.head),
+                Ok(Message::Response(response)) => super::random::touch(&response.head),
             }
         }
     }

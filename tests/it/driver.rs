@@ -18,8 +18,6 @@ use simple_im::{
     Request, Response, ServerTxn, Status, Tag, Timer, Token, Uri,
 };
 
-mod sim;
-
 mod timers {
     use super::*;
 

@@ -5,7 +5,7 @@ use simple_im::profile::Refresher;
 use simple_im::wire::sip;
 use simple_im::{Address, Head, Method, Request, Response, Status};
 
-use crate::{crlf, flaw, message_with, request, response};
+use super::{crlf, flaw, message_with, request, response};
 
 fn head(extra: &str) -> Head {
     request(&message_with(extra)).head

@@ -10,19 +10,18 @@ use bytes::Bytes;
 use simple_im::wire::sip::{self, Message};
 use simple_im::{Flaw, Request, Response};
 
-#[path = "wire_sip/fields.rs"]
 mod fields;
-#[path = "wire_sip/framing.rs"]
+
 mod framing;
-#[path = "wire_sip/golden.rs"]
+
 mod golden;
-#[path = "wire_sip/random.rs"]
+
 mod random;
-#[path = "wire_sip/torture.rs"]
+
 mod torture;
-#[path = "wire_sip/uri.rs"]
+
 mod uri;
-#[path = "wire_sip/write.rs"]
+
 mod write;
 
 /// Text with LF line ends as octets with CRLF.

@@ -3,8 +3,8 @@
 use simple_im::Status;
 use simple_im::wire::sip;
 
-use crate::golden::{INVITE, PAGER};
-use crate::{crlf, message_with};
+use super::golden::{INVITE, PAGER};
+use super::{crlf, message_with};
 
 #[test]
 fn every_prefix_of_a_valid_message_needs_more_and_is_no_message() {
@@ -85,18 +85,18 @@ fn huge_lengths_overflow_nothing() {
         sip::frame(&crlf(&text), usize::MAX).unwrap_err().status,
         Status(513)
     );
-    assert_eq!(crate::flaw(&text).status, Status(400));
+    assert_eq!(super::flaw(&text).status, Status(400));
 }
 
 #[test]
 fn the_body_is_cut_where_its_length_says() {
     let text = format!("{PAGER} and what follows");
-    assert_eq!(crate::request(&text).body.whole().as_ref(), b"Hello Bob");
+    assert_eq!(super::request(&text).body.whole().as_ref(), b"Hello Bob");
     let short = PAGER.strip_suffix('b').unwrap();
     assert_eq!(
-        crate::flaw(short).what,
+        super::flaw(short).what,
         "Content-Length is larger than the body"
     );
     let none = PAGER.replace("Content-Length: 9\n", "");
-    assert_eq!(crate::request(&none).body.whole().as_ref(), b"Hello Bob");
+    assert_eq!(super::request(&none).body.whole().as_ref(), b"Hello Bob");
 }

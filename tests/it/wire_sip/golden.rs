@@ -5,7 +5,7 @@ use simple_im::profile::Refresher;
 use simple_im::wire::sip;
 use simple_im::{Method, Methods, Reply, Status};
 
-use crate::{crlf, request, response};
+use super::{crlf, request, response};
 
 pub(crate) const PAGER: &str = r#"MESSAGE sip:bob@example.com SIP/2.0
 Via: SIP/2.0/TCP pc33.example.com;branch=z9hG4bK776sgdkse

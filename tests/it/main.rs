@@ -1,0 +1,23 @@
+//! Everything that is tested from outside, in one binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    unreachable_pub
+)]
+
+mod rig;
+#[path = "../sim/mod.rs"]
+mod sim;
+
+mod controlling;
+mod driver;
+mod msrp_connection;
+mod originating;
+mod terminating;
+mod wire_lists;
+mod wire_mime;
+mod wire_msrp;
+mod wire_sdp;
+mod wire_sip;
