@@ -240,7 +240,7 @@ fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
         .ok_or(bad(begin + end, "line is not ended by CRLF"))?;
     let start = start(input, begin, line)?;
     let method = match start {
-        Start::Request(method, ..) => Some(method),
+        Start::Request(text, method, _) => Some((text, method)),
         Start::Response(_) => None,
     };
 
@@ -250,7 +250,7 @@ fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
     let (scan, end) = match httparse::parse_headers(block, &mut slots) {
         Ok(httparse::Status::Complete((length, found))) => {
             let lines = input.slice(block_at..block_at + length.saturating_sub(2));
-            in_place(&lines, block, length, found, method).map(|scan| (scan, length))
+            in_place(lines, block, length, found, method).map(|scan| (scan, length))
         }
         Ok(httparse::Status::Partial) => Err(bad(block.len(), "head has no end")),
         Err(_) => anew(block, method),
@@ -263,16 +263,20 @@ fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
         return Err(too_many("head is too large"));
     }
 
-    let content = body.unwrap_or_else(|| input.slice(block_at + end..));
+    let (content, begin) = match &body {
+        Some(body) => (body, 0),
+        None => (input, block_at + end),
+    };
+    let there = content.len().saturating_sub(begin);
     let length = match scan.content_length {
         Some((at, length)) => usize::try_from(length)
             .ok()
-            .filter(|length| *length <= content.len())
+            .filter(|length| *length <= there)
             .ok_or(bad(block_at + at, "Content-Length is larger than the body"))?,
-        None => content.len(),
+        None => there,
     };
-    let body = mime::body(scan.head.lines.clone(), content.slice(..length));
     let head = scan.head;
+    let body = mime::body(head.lines.clone(), content.slice(begin..begin + length));
     Ok(match start {
         Start::Request(_, method, uri) => Message::Request(Request {
             method,
@@ -287,7 +291,8 @@ fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
 fn start<'a>(input: &'a Bytes, at: usize, line: &'a [u8]) -> Result<Start<'a>, Flaw> {
     let line = core::str::from_utf8(line)
         .map_err(|error| bad(at + error.valid_up_to(), "start line is not UTF-8"))?;
-    let (first, rest) = line.split_once(' ').ok_or(bad(
+    let blank = |octet| octet == b' ';
+    let (first, rest) = cut(line, line.bytes().position(blank)).ok_or(bad(
         at,
         "start line is neither of a request nor of a response",
     ))?;
@@ -303,8 +308,7 @@ fn start<'a>(input: &'a Bytes, at: usize, line: &'a [u8]) -> Result<Start<'a>, F
         };
     }
     let uri_at = at + first.len() + 1;
-    let (uri, spoken) = rest
-        .rsplit_once(' ')
+    let (uri, spoken) = cut(rest, rest.bytes().rposition(blank))
         .ok_or(bad(uri_at, "request line has no version"))?;
     version(spoken, uri_at + uri.len() + 1)?;
     if first.is_empty() || !first.bytes().all(is_token) {
@@ -314,11 +318,17 @@ fn start<'a>(input: &'a Bytes, at: usize, line: &'a [u8]) -> Result<Start<'a>, F
         at: uri_at + flaw.at,
         ..flaw
     })?;
-    if memchr::memchr(b'?', uri.0.as_ref()).is_some() && uri.headers().next().is_some() {
+    if uri.0.contains(&b'?') && uri.headers().next().is_some() {
         // RFC 3261 §19.1.1: never in a Request-URI, and never to be taken for header fields.
         return Err(bad(uri_at, "Request-URI has header fields"));
     }
     Ok(Start::Request(first, Method::read(first), uri))
+}
+
+/// The text around the blank at this place.
+fn cut(text: &str, at: Option<usize>) -> Option<(&str, &str)> {
+    let at = at?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 fn version(text: &str, at: usize) -> Result<(), Flaw> {
@@ -340,11 +350,11 @@ fn version(text: &str, at: usize) -> Result<(), Flaw> {
 
 /// Reads a head that stands as the grammar's short form has it. Flaws count from the head's first octet.
 fn in_place(
-    lines: &Bytes,
+    lines: Bytes,
     block: &[u8],
     length: usize,
     found: &[httparse::Header<'_>],
-    method: Option<&str>,
+    method: Option<(&str, Method)>,
 ) -> Result<Scan, Flaw> {
     let base = block.as_ptr().addr();
     let begin = |text: &[u8]| text.as_ptr().addr().saturating_sub(base);
@@ -362,7 +372,7 @@ fn in_place(
             return Err(bad(end.saturating_sub(1), "line is not ended by CRLF"));
         }
     }
-    let text = core::str::from_utf8(lines)
+    let text = core::str::from_utf8(&lines)
         .map_err(|error| bad(error.valid_up_to(), "head is not UTF-8"))?;
     let fields = found.iter().map(|field| {
         let at = begin(field.value);
@@ -371,12 +381,14 @@ fn in_place(
             text.get(at..at + field.value.len()).unwrap_or_default(),
         )
     });
-    fields::scan(lines, text, fields, method)
+    let mut scan = fields::scan(text, fields, method)?;
+    scan.head.lines = lines;
+    Ok(scan)
 }
 
 /// Writes a head anew, unfolded and without blanks before the colons, and reads that.
 #[cold]
-fn anew(block: &[u8], method: Option<&str>) -> Result<(Scan, usize), Flaw> {
+fn anew(block: &[u8], method: Option<(&str, Method)>) -> Result<(Scan, usize), Flaw> {
     let mut written = Vec::with_capacity(block.len().min(MAX_HEAD));
     let mut origins = Vec::new();
     let mut end = None;
@@ -413,7 +425,8 @@ fn anew(block: &[u8], method: Option<&str>) -> Result<(Scan, usize), Flaw> {
         let text = |piece| core::str::from_utf8(piece).ok();
         Some((text(name)?, text(value)?))
     });
-    let scan = fields::scan(&lines, text, fields, method).map_err(origin)?;
+    let mut scan = fields::scan(text, fields, method).map_err(origin)?;
+    scan.head.lines = lines;
     Ok((scan, end))
 }
 

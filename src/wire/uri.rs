@@ -250,7 +250,8 @@ struct Split<'a> {
 }
 
 fn split(text: &str) -> Option<Split<'_>> {
-    let (scheme, rest) = text.split_once(':')?;
+    let (scheme, rest) = before(text, b':');
+    let rest = rest.strip_prefix(':')?;
     if is_tel(scheme) {
         let (number, params) = before(rest, b';');
         return Some(Split {
@@ -261,17 +262,19 @@ fn split(text: &str) -> Option<Split<'_>> {
         });
     }
     // An unescaped `@` stands nowhere but after the userinfo, in which `;`, `?` and `/` are letters like others.
-    let (userinfo, rest) = match memchr::memchr(b'@', rest.as_bytes()) {
-        Some(at) => (rest.get(..at), rest.get(at + 1..)?),
-        None => (None, rest),
+    let (userinfo, rest) = match before(rest, b'@') {
+        (_, "") => (None, rest),
+        (userinfo, rest) => (Some(userinfo), rest.strip_prefix('@')?),
     };
     let (rest, headers) = before(rest, b'?');
     let (authority, params) = before(rest, b';');
-    let host_end = match authority.starts_with('[') {
-        true => authority.find(']').map_or(authority.len(), |at| at + 1),
-        false => authority.find(':').unwrap_or(authority.len()),
+    let (host, port) = match authority.starts_with('[') {
+        true => {
+            let end = before(authority, b']').0.len() + 1;
+            authority.split_at_checked(end).unwrap_or((authority, ""))
+        }
+        false => before(authority, b':'),
     };
-    let (host, port) = authority.split_at_checked(host_end)?;
     Some(Split {
         scheme,
         userinfo,
@@ -282,10 +285,11 @@ fn split(text: &str) -> Option<Split<'_>> {
     })
 }
 
-/// The text before the first such octet, and the rest from it on.
+/// The text before the first such octet, and the rest from it on. URIs are too short for a vectored search to pay.
 fn before(text: &str, octet: u8) -> (&str, &str) {
-    let end = memchr::memchr(octet, text.as_bytes()).unwrap_or(text.len());
-    text.split_at_checked(end).unwrap_or((text, ""))
+    let end = text.bytes().position(|found| found == octet);
+    text.split_at_checked(end.unwrap_or(text.len()))
+        .unwrap_or((text, ""))
 }
 
 fn params(text: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
@@ -309,8 +313,12 @@ fn is_tel(scheme: &str) -> bool {
 
 fn check(text: &str) -> Result<(), Flaw> {
     let scheme = before(text, b':').0;
-    let known = ["sip", "sips", "tel"];
-    if !known.iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+    let known = match scheme.len() {
+        3 => scheme.eq_ignore_ascii_case("sip") || is_tel(scheme),
+        4 => scheme.eq_ignore_ascii_case("sips"),
+        _ => false,
+    };
+    if !known || scheme.len() == text.len() {
         return Err(match is_scheme(scheme) && scheme.len() < text.len() {
             true => Flaw {
                 at: 0,
@@ -366,6 +374,10 @@ fn check(text: &str) -> Result<(), Flaw> {
                 "URI has a port that is no port number",
             ));
         }
+    }
+    // Most have none; `split` is dear.
+    if split.params.is_empty() && split.headers.is_empty() {
+        return Ok(());
     }
     for (name, value) in params(split.params) {
         if name.is_empty() {
@@ -456,9 +468,12 @@ fn ipv6(host: &str) -> Option<Ipv6Addr> {
 /// Whether every parameter of `a` finds what it needs in `b`.
 fn match_params(a: &Split<'_>, b: &Split<'_>) -> bool {
     params(a.params).all(|(name, value)| {
-        let other = params(b.params).find(|(other, _)| same(name, other, true));
-        match other {
-            Some((_, other)) => same_value(value, other),
+        let mut others = params(b.params).filter(|(other, _)| same(name, other, true));
+        match others.next() {
+            // A name should not occur twice; where it does, any occurrence may match.
+            Some((_, first)) => {
+                same_value(value, first) || others.any(|(_, other)| same_value(value, other))
+            }
             None => !DECISIVE.iter().any(|decisive| same(name, decisive, true)),
         }
     })
@@ -574,22 +589,39 @@ const HEADER: u8 = 8;
 /// Digits and visual separators of a telephone number (RFC 3966 §3).
 const DIGITS: u8 = 16;
 const TOKEN: u8 = 32;
+/// What a header field parameter may have for value without quotes.
+const VALUE: u8 = 64;
+/// Neither blank nor control character, nor what brackets a URI.
+const VISIBLE: u8 = 128;
 
 static CLASSES: [u8; 256] = classes();
 
 const fn classes() -> [u8; 256] {
-    const fn add(mut table: [u8; 256], octets: &[u8], class: u8) -> [u8; 256] {
+    const fn set(mut table: [u8; 256], octets: &[u8], keep: u8, add: u8) -> [u8; 256] {
         let mut rest = octets;
         while let [octet, tail @ ..] = rest {
             if let Some(slot) = table.split_at_mut(*octet as usize).1.first_mut() {
-                *slot |= class;
+                *slot = *slot & keep | add;
             }
             rest = tail;
         }
         table
     }
+    const fn add(table: [u8; 256], octets: &[u8], class: u8) -> [u8; 256] {
+        set(table, octets, !0, class)
+    }
+    const fn remove(table: [u8; 256], octets: &[u8], class: u8) -> [u8; 256] {
+        set(table, octets, !class, 0)
+    }
     const ALPHANUM: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    let mut table = [0; 256];
+    let mut table = [VALUE | VISIBLE; 256];
+    table = remove(table, b"<>\"\x7F", VALUE | VISIBLE);
+    table = remove(table, b";,", VALUE);
+    let mut control = 0;
+    while control <= b' ' {
+        table = remove(table, &[control], VALUE | VISIBLE);
+        control += 1;
+    }
     table = add(table, ALPHANUM, UNRESERVED | TOKEN);
     table = add(table, b"-_.!~*'()", UNRESERVED);
     table = add(table, b"&=+$,;?/", USER);
@@ -606,6 +638,16 @@ fn class(octet: u8) -> u8 {
 /// Whether a token may hold the octet (RFC 3261 §25.1).
 pub(super) fn is_token(octet: u8) -> bool {
     class(octet) & TOKEN != 0
+}
+
+/// Whether a header field parameter's value may hold the octet without quotes.
+pub(super) fn is_value(octet: u8) -> bool {
+    class(octet) & VALUE != 0
+}
+
+/// Whether a URI may stand around the octet: neither blank, control character, quote nor angle bracket.
+pub(super) fn is_visible(octet: u8) -> bool {
+    class(octet) & VISIBLE != 0
 }
 
 /// Where `part`, a piece of `whole`, begins in it.

@@ -18,7 +18,10 @@ impl<'a> Address<'a> {
     pub(super) fn first(text: &'a str) -> Option<(Self, &'a str)> {
         let text = blanks(text);
         let (uri, params) = match bracketed(text) {
-            Some(rest) => rest.split_once('>')?,
+            Some(rest) => {
+                let (uri, rest) = span_of(rest, |octet| octet != b'>');
+                (uri, rest.strip_prefix('>')?)
+            }
             None => {
                 let (uri, _) = span_of(text, |octet| !matches!(octet, b';' | b',' | b' ' | b'\t'));
                 if uri.contains('?') {
@@ -57,6 +60,9 @@ impl<'a> Address<'a> {
 
 /// What follows the display name and the opening bracket; `None` for an addr-spec.
 fn bracketed(text: &str) -> Option<&str> {
+    if let Some(inner) = text.strip_prefix('<') {
+        return Some(inner);
+    }
     let mut rest = match quoted(text) {
         Some((_, rest)) => blanks(rest),
         None => text,

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::text::{Field, Param, blanks, list, number, span, span_of, token};
 use crate::message::{Address, Head, OptionTags, Place, Preference, Privacy, SessionExpires, Span};
 use crate::profile::Refresher;
-use crate::wire::uri::{bad, offset};
+use crate::wire::uri::{bad, is_value, offset};
 use crate::{Flaw, Method, Methods};
 
 /// The feature tag of the service, and the one of its large message mode (D-30).
@@ -19,15 +19,15 @@ pub(super) struct Scan {
     pub(super) content_length: Option<(usize, u64)>,
 }
 
-/// Reads the fields, `text` being `lines` as text, of a request with this method or of a response.
+/// Reads the fields, slices of `text`, of a request with this method or of a response. The head's lines are for the
+/// caller to put there.
 pub(super) fn scan<'a>(
-    lines: &Bytes,
     text: &'a str,
     fields: impl Iterator<Item = (&'a str, &'a str)>,
-    method: Option<&str>,
+    method: Option<(&str, Method)>,
 ) -> Result<Scan, Flaw> {
     let mut head = Head {
-        lines: lines.clone(),
+        lines: Bytes::new(),
         from: Place::default(),
         to: Place::default(),
         call_id: Span::default(),
@@ -152,7 +152,7 @@ fn call_id(text: &str, value: &str) -> Result<Span, Flaw> {
 }
 
 /// RFC 3261 §8.1.1.5: less than 2^31, and of a request the method of its request line.
-fn cseq(at: usize, value: &str, method: Option<&str>) -> Result<(u32, Method), Flaw> {
+fn cseq(at: usize, value: &str, method: Option<(&str, Method)>) -> Result<(u32, Method), Flaw> {
     let (sequence, rest) = number(value)
         .filter(|(sequence, _)| *sequence < 1 << 31)
         .ok_or(bad(at, "CSeq has no number below 2^31"))?;
@@ -160,10 +160,11 @@ fn cseq(at: usize, value: &str, method: Option<&str>) -> Result<(u32, Method), F
     if name.is_empty() || !tail.is_empty() || blanks(rest) == rest {
         return Err(bad(at, "CSeq has no method"));
     }
-    if method.is_some_and(|method| method != name) {
-        return Err(bad(at, "CSeq names another method than the request line"));
+    match method {
+        Some((text, method)) if text == name => Ok((sequence, method)),
+        Some(_) => Err(bad(at, "CSeq names another method than the request line")),
+        None => Ok((sequence, Method::read(name))),
     }
-    Ok((sequence, Method::read(name)))
 }
 
 /// Whether every value is `SIP/2.0/transport host[:port][;params]`, blanks allowed where the grammar has them.
@@ -175,7 +176,7 @@ fn is_via(value: &str) -> bool {
         let (version, rest) = token(slash(rest)?);
         let (transport, rest) = token(slash(rest)?);
         let host = blanks(rest);
-        let (sent_by, rest) = span_of(host, |octet| !matches!(octet, b';' | b',' | b' ' | b'\t'));
+        let (sent_by, rest) = span_of(host, is_value);
         let rest = match blanks(rest).strip_prefix(':') {
             Some(port) => number(blanks(port))?.1,
             None => rest,

@@ -1,7 +1,7 @@
 //! Pieces of header field values: tokens, quoted strings, parameters, lists (RFC 3261 §25.1).
 
 use crate::message::Span;
-use crate::wire::uri::{is_scheme, is_token, offset};
+use crate::wire::uri::{is_scheme, is_token, is_value, is_visible, offset};
 
 /// One line of an unfolded head: name and value, both without blanks around.
 pub(super) fn line(line: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -78,44 +78,79 @@ pub(super) enum Field {
     Other,
 }
 
+/// A name without regard to case, fit for one comparison: its length, and its first and last octets, which
+/// overlap. Setting bit 5 makes letters lower case and no other octet of a token a letter.
+type Key = (usize, u64, u64);
+
+const fn key(name: &[u8]) -> Key {
+    const LOWER: u64 = 0x2020_2020_2020_2020;
+    let (first, last) = match (name.first_chunk(), name.last_chunk()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => match (name.first_chunk(), name.last_chunk(), name) {
+            (Some(first), Some(last), _) => (
+                u32::from_le_bytes(*first) as u64,
+                u32::from_le_bytes(*last) as u64,
+            ),
+            (_, _, [a, b, c]) => (u32::from_le_bytes([*a, *b, *c, 0]) as u64, 0),
+            (_, _, [a, b]) => (u32::from_le_bytes([*a, *b, 0, 0]) as u64, 0),
+            (_, _, [a]) => (*a as u64, 0),
+            _ => (0, 0),
+        },
+    };
+    (name.len(), first | LOWER, last | LOWER)
+}
+
 impl Field {
     /// Of which field this is a name; compact names and any case are understood (RFC 3261 §7.3.1, §7.3.3).
     pub(super) fn of(name: &[u8]) -> Self {
-        let first = name.first().map_or(0, u8::to_ascii_lowercase);
-        let (field, long) = match (name.len(), first) {
-            (1, b'a') => return Self::AcceptContact,
-            (1, b'c') => return Self::ContentType,
-            (1, b'f') => return Self::From,
-            (1, b'i') => return Self::CallId,
-            (1, b'k') => return Self::Supported,
-            (1, b'l') => return Self::ContentLength,
-            (1, b'm') => return Self::Contact,
-            (1, b't') => return Self::To,
-            (1, b'v') => return Self::Via,
-            (1, b'x') => return Self::SessionExpires,
-            (2, b't') => (Self::To, "To"),
-            (3, b'v') => (Self::Via, "Via"),
-            (4, b'f') => (Self::From, "From"),
-            (4, b'c') => (Self::CSeq, "CSeq"),
-            (5, b'a') => (Self::Allow, "Allow"),
-            (5, b'r') => (Self::Route, "Route"),
-            (6, b'm') => (Self::MinSe, "Min-SE"),
-            (7, b'c') if name.contains(&b'-') => (Self::CallId, "Call-ID"),
-            (7, b'c') => (Self::Contact, "Contact"),
-            (7, b'r') => (Self::Require, "Require"),
-            (7, b'p') => (Self::Privacy, "Privacy"),
-            (9, b's') => (Self::Supported, "Supported"),
-            (12, b'c') => (Self::ContentType, "Content-Type"),
-            (12, b'm') => (Self::MaxForwards, "Max-Forwards"),
-            (12, b'r') => (Self::RecordRoute, "Record-Route"),
-            (14, b'c') => (Self::ContentLength, "Content-Length"),
-            (14, b'a') => (Self::AcceptContact, "Accept-Contact"),
-            (15, b's') => (Self::SessionExpires, "Session-Expires"),
-            _ => return Self::Other,
-        };
-        match name.eq_ignore_ascii_case(long.as_bytes()) {
-            true => field,
-            false => Self::Other,
+        const VIA: Key = key(b"via");
+        const V: Key = key(b"v");
+        const FROM: Key = key(b"from");
+        const F: Key = key(b"f");
+        const TO: Key = key(b"to");
+        const T: Key = key(b"t");
+        const CALL_ID: Key = key(b"call-id");
+        const I: Key = key(b"i");
+        const CSEQ: Key = key(b"cseq");
+        const MAX_FORWARDS: Key = key(b"max-forwards");
+        const CONTACT: Key = key(b"contact");
+        const M: Key = key(b"m");
+        const CONTENT_LENGTH: Key = key(b"content-length");
+        const L: Key = key(b"l");
+        const CONTENT_TYPE: Key = key(b"content-type");
+        const C: Key = key(b"c");
+        const SESSION_EXPIRES: Key = key(b"session-expires");
+        const X: Key = key(b"x");
+        const MIN_SE: Key = key(b"min-se");
+        const ALLOW: Key = key(b"allow");
+        const SUPPORTED: Key = key(b"supported");
+        const K: Key = key(b"k");
+        const REQUIRE: Key = key(b"require");
+        const PRIVACY: Key = key(b"privacy");
+        const ACCEPT_CONTACT: Key = key(b"accept-contact");
+        const A: Key = key(b"a");
+        const RECORD_ROUTE: Key = key(b"record-route");
+        const ROUTE: Key = key(b"route");
+        match key(name) {
+            VIA | V => Self::Via,
+            FROM | F => Self::From,
+            TO | T => Self::To,
+            CALL_ID | I => Self::CallId,
+            CSEQ => Self::CSeq,
+            MAX_FORWARDS => Self::MaxForwards,
+            CONTACT | M => Self::Contact,
+            CONTENT_LENGTH | L => Self::ContentLength,
+            CONTENT_TYPE | C => Self::ContentType,
+            SESSION_EXPIRES | X => Self::SessionExpires,
+            MIN_SE => Self::MinSe,
+            ALLOW => Self::Allow,
+            SUPPORTED | K => Self::Supported,
+            REQUIRE => Self::Require,
+            PRIVACY => Self::Privacy,
+            ACCEPT_CONTACT | A => Self::AcceptContact,
+            RECORD_ROUTE => Self::RecordRoute,
+            ROUTE => Self::Route,
+            _ => Self::Other,
         }
     }
 
@@ -197,8 +232,7 @@ impl<'a> Param<'a> {
         let (value, rest) = match quoted(value) {
             Some((value, rest)) => (value.get(1..value.len().saturating_sub(1))?, rest),
             None => {
-                let stop = b";, \t\"<>";
-                let (value, rest) = span_of(value, |octet| !stop.contains(&octet));
+                let (value, rest) = span_of(value, is_value);
                 if value.is_empty() {
                     return None;
                 }
@@ -271,10 +305,8 @@ fn comma(text: &str) -> Option<usize> {
 
 /// Whether this has the form of a URI of any scheme, so far as a head needs it.
 pub(super) fn is_uri(text: &str) -> bool {
-    text.split_once(':').is_some_and(|(scheme, rest)| {
-        let fits = |octet| octet > b' ' && !matches!(octet, 0x7F | b'<' | b'>' | b'"');
-        is_scheme(scheme) && !rest.is_empty() && rest.bytes().all(fits)
-    })
+    let (scheme, rest) = span_of(text, |octet| octet != b':');
+    is_scheme(scheme) && rest.len() > 1 && rest.bytes().all(is_visible)
 }
 
 /// Where `part` stands in `whole`.

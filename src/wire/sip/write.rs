@@ -306,11 +306,11 @@ fn reason(status: Status) -> &'static str {
         603 => "Decline",
         604 => "Does Not Exist Anywhere",
         606 => "Not Acceptable",
-        0..=199 => "Session Progress",
-        200..=299 => "OK",
-        300..=399 => "Multiple Choices",
-        400..=499 => "Bad Request",
-        500..=599 => "Server Internal Error",
+        code if code < 200 => "Session Progress",
+        code if code < 300 => "OK",
+        code if code < 400 => "Multiple Choices",
+        code if code < 500 => "Bad Request",
+        code if code < 600 => "Server Internal Error",
         _ => "Busy Everywhere",
     }
 }

@@ -100,3 +100,13 @@ fn the_body_is_cut_where_its_length_says() {
     let none = PAGER.replace("Content-Length: 9\n", "");
     assert_eq!(super::request(&none).body.whole().as_ref(), b"Hello Bob");
 }
+
+#[test]
+fn a_body_that_begins_with_a_blank_is_no_folded_line() {
+    for fold in ["", "\n\t"] {
+        let text = PAGER
+            .replace("Call-ID: ", &format!("Call-ID: {fold}"))
+            .replace("Hello Bob", " ello Bob");
+        assert_eq!(crate::request(&text).body.whole().as_ref(), b" ello Bob");
+    }
+}
