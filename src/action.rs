@@ -238,8 +238,11 @@ pub enum Question {
     },
     /// Is `originator` allowed to do this? Answered by [`Answer::Access`](crate::Answer::Access).
     Access {
-        /// Who asks, as the core vouches for (P-Asserted-Identity).
-        originator: Uri,
+        /// Who asks, as the core vouches for (P-Asserted-Identity); `None` if nobody does: then only
+        /// the existence of the target matters.
+        originator: Option<Uri>,
+        /// The same user's other identity, a tel URI beside a SIP URI: either may be allowed (CC-97).
+        also: Option<Uri>,
         /// The group, or the factory or exploder URI.
         target: Uri,
         /// Whether the originator wants to stay anonymous.
@@ -271,8 +274,6 @@ pub struct Arrival {
 pub struct Marks {
     /// The sender asked for anonymity, or the core withheld the identity: show "anonymous".
     pub anonymous: bool,
-    /// Its time has passed (`Date` and `Expires`, CC-109).
-    pub stale: bool,
     /// The content is elsewhere (`message/external-body`, RFC 4483): fetch it only as policy allows.
     pub indirect: bool,
     /// It must not be rendered by itself (`Content-Disposition: attachment`).

@@ -167,11 +167,6 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// The leg that actions are stamped with.
-    pub(crate) fn leg(&self) -> LegId {
-        self.leg
-    }
-
     /// One more thing to do, for the leg of this context: how roles speak, those of a host or a test too.
     pub fn act(&mut self, action: Action) {
         self.actions.queue.push((self.leg, action));

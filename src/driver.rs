@@ -5,10 +5,9 @@
 
 mod dispatch;
 mod outbox;
-mod stray;
 mod timers;
 
+pub use crate::stray::stray;
 pub use dispatch::{Dispatch, Role, Route};
 pub use outbox::{Outbox, Pushed};
-pub use stray::stray;
 pub use timers::TimerQueue;

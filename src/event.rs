@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 
-pub use crate::action::{Continuation, FailureReport};
-use crate::{AskId, ChunkId, ClientTxn, MsrpTxn, Request, Response, ServerTxn, Status, Timer, Uri};
+use crate::{
+    AskId, ChunkId, ClientTxn, Continuation, FailureReport, MsrpTxn, Request, Response, ServerTxn,
+    Status, Timer, Uri,
+};
 
 /// Something that happened. Big things come by reference; a machine copies what it keeps.
 ///

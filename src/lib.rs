@@ -5,17 +5,26 @@
 extern crate alloc;
 
 mod action;
+mod compose;
 mod context;
+mod controlling;
+mod dialog;
 pub mod driver;
 mod event;
 mod id;
+mod leg;
 mod limits;
 mod message;
 pub mod msrp;
 mod offer;
+mod originating;
 mod outcome;
+mod page;
 pub mod profile;
+mod refresh;
 mod roster;
+mod stray;
+mod terminating;
 pub mod wire;
 
 pub use action::{
@@ -23,6 +32,7 @@ pub use action::{
     Outgoing, Question, Reply, Report, Timer,
 };
 pub use context::{Account, Actions, Config, Context, Entropy, MsrpAuthority};
+pub use controlling::Controlling;
 pub use event::{
     Access, Answer, ByteRange, Down, Event, LookupError, MsrpEvent, Refusal, ReportHead, SendHead,
     TxnError,
@@ -36,8 +46,13 @@ pub use message::{
     Address, Body, Flaw, Head, Method, Methods, OptionTags, Part, Preference, Privacy, Request,
     Response, SessionExpires, Status, Uri,
 };
+pub use originating::{
+    Content, Draft, Misuse, Mode, Originating, PathKnowledge, Recipient, Target, mode,
+};
 pub use outcome::{Failure, Outcome};
 pub use profile::Profile;
+pub use roster::{CopyControl, Entry};
+pub use terminating::Terminating;
 
 /// A role, as drivers, simulators and fuzzers see it.
 pub trait Machine {

@@ -108,6 +108,9 @@ impl Method {
 pub struct Methods(u16);
 
 impl Methods {
+    /// The empty set.
+    pub const NONE: Self = Self(0);
+
     /// The set with one more method.
     #[must_use]
     pub const fn with(self, method: Method) -> Self {
@@ -316,12 +319,15 @@ pub struct Body {
     pub(crate) whole: Bytes,
     pub(crate) parts: SmallVec<[Part; 2]>,
     pub(crate) flaw: Option<Flaw>,
+    /// The Content-Type of a multipart; empty for a body without parts.
+    pub(crate) wrapper: Bytes,
 }
 
 /// One part of a body, or a body that has no parts.
 #[derive(Clone, Debug, Default)]
 pub struct Part {
-    /// Its MIME header lines, each ended by CRLF. Of a body without parts: the Content-* lines of the message.
+    /// Its MIME header lines, each ended by CRLF. Of a body without parts: the lines of the message
+    /// from the first to the last that describes the body.
     pub(crate) lines: Bytes,
     pub(crate) content_type: Span,
     pub(crate) disposition: Span,
@@ -352,7 +358,8 @@ impl Part {
         &self.content
     }
 
-    /// Its MIME header lines, each ended by CRLF.
+    /// Its MIME header lines, each ended by CRLF. Of a body without parts: the lines of the message
+    /// from the first to the last that describes the body, with whatever stands between them.
     pub fn lines(&self) -> &Bytes {
         &self.lines
     }

@@ -10,6 +10,13 @@ mod receive;
 mod send;
 mod session;
 mod sessions;
+mod store;
+
+pub(crate) use range::RangeSet;
+pub(crate) use receive::{Keep, Whole};
+pub(crate) use send::Letter;
+pub(crate) use session::{Session, Upcall};
+pub(crate) use store::Store;
 
 pub use connection::{Connection, News};
 pub use sessions::{ConnectionId, Sessions, Target};

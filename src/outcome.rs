@@ -1,6 +1,6 @@
 //! What became of a message, one typed outcome a recipient.
 
-use crate::Status;
+use crate::{Response, Status};
 
 /// The final word on one message and one recipient.
 ///
@@ -69,4 +69,41 @@ pub enum Failure {
     TooSlow,
     /// The controlling function did not get the whole message from its sender.
     NothingToSend,
+}
+
+/// What a final response to a MESSAGE says (OC-PM rows, RFC 3428 §7).
+pub(crate) fn of_message(response: &Response) -> Outcome {
+    match response.status.0 {
+        // A server has taken it on; what happens further is not known (CC-34).
+        202 => Outcome::AcceptedByServer,
+        200..300 => Outcome::Delivered,
+        408 => Outcome::Unknown,
+        _ => of_refusal(response),
+    }
+}
+
+/// What a final refusal says, of a MESSAGE or an INVITE (CC-36, CC-60, DR-15, DR-21).
+pub(crate) fn of_refusal(response: &Response) -> Outcome {
+    let (status, head) = (response.status, &response.head);
+    let listless = || {
+        head.unsupported()
+            .any(|tag| tag.starts_with("recipient-list-"))
+    };
+    Outcome::Failed(match status.0 {
+        600..700 if status.0 != 606 => return Outcome::Refused(status),
+        300..400 => Failure::Redirected(status),
+        403 | 486 if head.warned(122, "too many") => Failure::TooManyParticipants,
+        403 if head.warned(127, "not authori") => Failure::NotAuthorised,
+        420 if listless() => Failure::ListUnsupported,
+        408 => Failure::NoAnswer,
+        413 | 513 => Failure::TooLarge,
+        403 | 488 if head.warned(133, "size exceeded") => Failure::TooLarge,
+        415 | 606 => Failure::UnsupportedType,
+        488 if head.warnings().any(|(code, ..)| matches!(code, 304 | 305)) => {
+            Failure::UnsupportedType
+        }
+        422 => Failure::SessionInterval,
+        480 => Failure::NotReachable,
+        _ => Failure::Status(status),
+    })
 }

@@ -217,8 +217,6 @@ pub struct Profile {
     pub size_exceeded_warning: bool,
     /// The status with which an anonymous caller is refused, if the application says so: 403 or 433 (CC-121).
     pub anonymous_status: u16,
-    /// Whether an expired MESSAGE is discarded after its 200 instead of being handed over as stale (CC-109).
-    pub discard_stale: bool,
     /// Whether an offer without `a=accept-types` is taken as `*`.
     pub accept_types_missing: bool,
 }
@@ -266,7 +264,6 @@ impl Profile {
             size_exceeded_status: 488,
             size_exceeded_warning: true,
             anonymous_status: 403,
-            discard_stale: false,
             accept_types_missing: true,
         }
     }

@@ -612,6 +612,11 @@ fn a_session_that_is_released_hears_no_more() {
         status_line(&side.written()),
         "MSRP tid1 481 Session Does Not Exist"
     );
+    let mut side = passive();
+    side.connect(1);
+    side.connection.release(at(1));
+    side.listen();
+    assert_eq!(side.heard(), [""; 0], "nor what was to be told already");
 }
 
 // --- Two sides of a pipe

@@ -1,1 +1,395 @@
-//! The receiving half of a session.
+//! The receiving half of a session: reassembly by Byte-Range, responses, reports (RFC 4975 §7.3).
+
+use arrayvec::ArrayVec;
+use bytes::Bytes;
+
+use super::{Ident, RangeSet, store::Store};
+use crate::{
+    Action, Context, Continuation, FailureReport, MessageId, MsrpTxn, Notice, Report, SendHead,
+    Timer,
+};
+
+/// Messages that may come in turns on one session; a further one is refused with 413.
+const AT_ONCE: usize = 4;
+/// Message-IDs of complete messages that are remembered, to tell a resent one (CC-138).
+const REMEMBERED: usize = 8;
+
+/// Incoming messages and the chunk that is just arriving.
+///
+/// | event | what happens |
+/// |---|---|
+/// | a request begins | wrong direction 403, wrong type 415, too large 413; else its message is found or begun |
+/// | octets | they go to their place; above the limit 413 and the message is dropped |
+/// | `+` | 200 |
+/// | `$` | 200; complete when all octets from the first to the last are there |
+/// | `#` | 200; the message is dropped |
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Receiving {
+    keep: Keep,
+    chunk: Option<InChunk>,
+    messages: ArrayVec<Incoming, AT_ONCE>,
+    complete: ArrayVec<Ident, REMEMBERED>,
+    begun: u32,
+}
+
+/// What happens to the octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Small messages are assembled, large ones are handed on as they come; at most so many octets.
+    ForUser { most: u64 },
+    /// Every message is kept whole until it is taken; at most so many octets.
+    Stored { most: u64 },
+    /// We said that we receive nothing.
+    Nothing,
+}
+
+impl Keep {
+    fn most(self) -> u64 {
+        match self {
+            Self::ForUser { most } | Self::Stored { most } => most,
+            Self::Nothing => 0,
+        }
+    }
+}
+
+/// One request that is arriving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct InChunk {
+    txn: MsrpTxn,
+    failure: FailureReport,
+    fate: Fate,
+    /// Where the next octet belongs, from 0.
+    at: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// No body as yet: a keep-alive, or the beginning of a message.
+    Bodiless,
+    /// Part of the message with this Message-ID.
+    Part(Ident),
+    /// Answered already; the rest is skipped.
+    Refused,
+    /// A message that we have already (RFC 4975 §5.4): answered, not kept again.
+    Again(Ident, bool),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Incoming {
+    ident: Ident,
+    message: MessageId,
+    ranges: RangeSet,
+    store: Store,
+    streaming: bool,
+    /// Defined by the `$` chunk, wherever it ends; before that what Byte-Range declares.
+    total: Option<u64>,
+    ended: bool,
+    success: bool,
+    failure: FailureReport,
+    mime: Bytes,
+}
+
+/// What the receiving half has to say to its leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Got {
+    Nothing,
+    /// A whole message; kept ones hand out their store.
+    Message(Whole),
+    /// A message that ended before it was complete.
+    Incomplete {
+        message: MessageId,
+        received: u64,
+        total: Option<u64>,
+    },
+}
+
+/// A message that has arrived completely.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Whole {
+    pub(crate) message: MessageId,
+    pub(crate) ident: Ident,
+    pub(crate) mime: Bytes,
+    pub(crate) size: u64,
+    pub(crate) store: Store,
+    pub(crate) success: bool,
+    pub(crate) failure: FailureReport,
+}
+
+impl Receiving {
+    pub(crate) fn new(keep: Keep) -> Self {
+        Self {
+            keep,
+            chunk: None,
+            messages: ArrayVec::new(),
+            complete: ArrayVec::new(),
+            begun: 0,
+        }
+    }
+
+    /// What to do with content from now on.
+    pub(crate) fn keep(&mut self, keep: Keep) {
+        self.keep = keep;
+    }
+
+    pub(crate) fn begin(&mut self, txn: MsrpTxn, head: &SendHead<'_>, cx: &mut Context<'_>) -> Got {
+        let mut got = Got::Nothing;
+        let at = head.range.start.saturating_sub(1);
+        let mut chunk = InChunk {
+            txn,
+            failure: head.failure,
+            fate: Fate::Bodiless,
+            at,
+        };
+        if head.content_type.is_some() || head.range.start > 1 {
+            chunk.fate = match self.admit(head, cx) {
+                Ok(fate) => fate,
+                Err(status) => {
+                    refuse(txn, head.failure, status, cx);
+                    got = Ident::copy(head.message).map_or(got, |ident| self.drop_message(ident));
+                    Fate::Refused
+                }
+            };
+        }
+        self.chunk = Some(chunk);
+        got
+    }
+
+    /// Which message a chunk belongs to, or the status with which it is refused.
+    fn admit(&mut self, head: &SendHead<'_>, cx: &mut Context<'_>) -> Result<Fate, u16> {
+        // We said that we send only (CC-46, CC-101).
+        if self.keep == Keep::Nothing {
+            return Err(403);
+        }
+        let ident = Ident::copy(head.message).ok_or(400u16)?;
+        if self.complete.contains(&ident) {
+            return Ok(Fate::Again(ident, head.success));
+        }
+        let most = self.keep.most();
+        if head.range.total.is_some_and(|total| total > most) || head.range.start > most {
+            return Err(413);
+        }
+        if self.messages.iter().any(|message| message.ident == ident) {
+            return Ok(Fate::Part(ident));
+        }
+        let kind = head.content_type.unwrap_or_default();
+        if !crate::offer::matches_any(&cx.config.account.accept_types, kind) {
+            return Err(415);
+        }
+        let message = Incoming {
+            ident,
+            message: MessageId(self.begun),
+            ranges: RangeSet::default(),
+            store: Store::default(),
+            streaming: false,
+            total: head.range.total,
+            ended: false,
+            success: head.success,
+            failure: head.failure,
+            mime: Bytes::copy_from_slice(head.mime.as_bytes()),
+        };
+        self.messages.try_push(message).map_err(|_| 413u16)?;
+        cx.start(Timer::NextChunk, cx.config.limits.chunk_reception);
+        self.begun = self.begun.wrapping_add(1);
+        Ok(Fate::Part(ident))
+    }
+
+    pub(crate) fn octets(&mut self, octets: &Bytes, cx: &mut Context<'_>) -> Got {
+        let Some(chunk) = &mut self.chunk else {
+            return Got::Nothing;
+        };
+        let at = chunk.at;
+        chunk.at = at.saturating_add(octets.len() as u64);
+        let (end, txn, failure) = (chunk.at, chunk.txn, chunk.failure);
+        let Fate::Part(ident) = chunk.fate else {
+            return Got::Nothing;
+        };
+        let most = self.keep.most();
+        let Some(message) = self
+            .messages
+            .iter_mut()
+            .find(|message| message.ident == ident)
+        else {
+            return Got::Nothing;
+        };
+        let fits = end <= most
+            && message
+                .ranges
+                .insert(at, end, cx.config.limits.ranges)
+                .is_ok();
+        if !fits {
+            // Stop at once, do not wait for the end of the chunk (RFC 4975 §10.5, CC-115).
+            refuse(txn, failure, 413, cx);
+            chunk.fate = Fate::Refused;
+            return self.drop_message(ident);
+        }
+        if message.streaming {
+            message.hand_on(at, octets.clone(), cx);
+            return Got::Nothing;
+        }
+        message.store.insert(at, octets.clone());
+        if matches!(self.keep, Keep::ForUser { .. })
+            && message.store.held() > cx.config.limits.whole
+        {
+            message.streaming = true;
+            for (at, octets) in message.store.take() {
+                message.hand_on(at, octets, cx);
+            }
+        }
+        Got::Nothing
+    }
+
+    pub(crate) fn end(&mut self, flag: Continuation, cx: &mut Context<'_>) -> Got {
+        let Some(chunk) = self.chunk.take() else {
+            return Got::Nothing;
+        };
+        match chunk.fate {
+            Fate::Refused => Got::Nothing,
+            Fate::Bodiless => {
+                accept(chunk, cx);
+                Got::Nothing
+            }
+            Fate::Again(ident, success) => {
+                accept(chunk, cx);
+                // The sender has not heard of it, or it would not send it again.
+                if success && flag == Continuation::Last {
+                    report(ident, chunk.at, 200, cx);
+                }
+                Got::Nothing
+            }
+            Fate::Part(ident) => {
+                accept(chunk, cx);
+                self.ended(ident, chunk.at, flag, cx)
+            }
+        }
+    }
+
+    fn ended(&mut self, ident: Ident, end: u64, flag: Continuation, cx: &mut Context<'_>) -> Got {
+        let Some(place) = self
+            .messages
+            .iter()
+            .position(|message| message.ident == ident)
+        else {
+            return Got::Nothing;
+        };
+        if flag == Continuation::Abandoned {
+            // No success report, nothing kept (CC-128).
+            cx.stop(Timer::NextChunk);
+            return self.drop_message(ident);
+        }
+        let Some(message) = self.messages.get_mut(place) else {
+            return Got::Nothing;
+        };
+        if flag == Continuation::Last {
+            // The last chunk defines the length, whatever range-end or an earlier total said.
+            message.total = Some(end);
+            message.ended = true;
+        }
+        let whole = message
+            .total
+            .filter(|total| message.ended && message.ranges.covers(0, *total));
+        let Some(size) = whole else {
+            cx.start(Timer::NextChunk, cx.config.limits.chunk_reception);
+            return Got::Nothing;
+        };
+        cx.stop(Timer::NextChunk);
+        let message = self.messages.remove(place);
+        if self.complete.is_full() {
+            self.complete.remove(0);
+        }
+        self.complete.push(ident);
+        let Incoming {
+            message,
+            mime,
+            store,
+            success,
+            failure,
+            ..
+        } = message;
+        Got::Message(Whole {
+            message,
+            ident,
+            mime,
+            size,
+            store,
+            success,
+            failure,
+        })
+    }
+
+    fn drop_message(&mut self, ident: Ident) -> Got {
+        let Some(place) = self
+            .messages
+            .iter()
+            .position(|message| message.ident == ident)
+        else {
+            return Got::Nothing;
+        };
+        let dropped = self.messages.remove(place);
+        Got::Incomplete {
+            message: dropped.message,
+            received: dropped.ranges.len(),
+            total: dropped.total,
+        }
+    }
+
+    /// Takes nothing more: the chunk that is arriving is refused, and so is every other.
+    pub(crate) fn refuse(&mut self, cx: &mut Context<'_>) {
+        if let Some(InChunk {
+            txn,
+            failure,
+            fate: fate @ Fate::Part(_),
+            ..
+        }) = &mut self.chunk
+        {
+            refuse(*txn, *failure, 413, cx);
+            *fate = Fate::Refused;
+        }
+        self.keep = Keep::Stored { most: 0 };
+    }
+
+    /// Gives up the oldest message that is not complete; called until there is none.
+    pub(crate) fn give_up(&mut self, cx: &mut Context<'_>) -> Got {
+        self.chunk = None;
+        let Some(ident) = self.messages.first().map(|message| message.ident) else {
+            return Got::Nothing;
+        };
+        if self.messages.len() == 1 {
+            cx.stop(Timer::NextChunk);
+        }
+        self.drop_message(ident)
+    }
+}
+
+impl Incoming {
+    fn hand_on(&self, offset: u64, octets: Bytes, cx: &mut Context<'_>) {
+        cx.act(Action::Tell(Notice::Data {
+            message: self.message,
+            offset,
+            octets,
+        }));
+    }
+}
+
+/// 200, unless the sender wants to hear of failures only (section 3.6: response duties).
+fn accept(chunk: InChunk, cx: &mut Context<'_>) {
+    if chunk.failure == FailureReport::Yes {
+        cx.act(Action::RespondMsrp(chunk.txn, 200));
+    }
+}
+
+fn refuse(txn: MsrpTxn, failure: FailureReport, status: u16, cx: &mut Context<'_>) {
+    if failure != FailureReport::No {
+        cx.act(Action::RespondMsrp(txn, status));
+    }
+}
+
+/// A report on a whole message of `size` octets. Never on one that did not ask for it.
+pub(crate) fn report(message: Ident, size: u64, status: u16, cx: &mut Context<'_>) {
+    cx.act(Action::SendReport(Report {
+        message,
+        start: 1,
+        end: size,
+        total: Some(size),
+        status,
+    }));
+}

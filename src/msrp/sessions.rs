@@ -60,9 +60,18 @@ impl Sessions {
         Self::default()
     }
 
-    /// Performs [`Action::OpenMsrp`](crate::Action::OpenMsrp). A session that the leg had before is
-    /// forgotten; it was released if the machine is sane.
+    /// Performs [`Action::OpenMsrp`](crate::Action::OpenMsrp). A session that is open already learns
+    /// what its answer said; another one that the leg had before is forgotten.
     pub fn open(&mut self, at: (MachineId, LegId), open: &OpenMsrp) {
+        if let Some(session) = self
+            .sessions
+            .get_mut(&at)
+            .filter(|session| session.id == open.id)
+        {
+            session.connect = open.connect;
+            session.peer = open.peer.clone();
+            return;
+        }
         debug_assert!(!self.sessions.contains_key(&at), "one session a leg");
         self.release(at);
         self.owners.insert(open.id, at);

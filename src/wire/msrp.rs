@@ -420,7 +420,7 @@ impl Draft {
         if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
             return Err("header name is not a token");
         }
-        if line.iter().any(|b| b.is_ascii_control() && *b != b'\t') {
+        if has_controls(line) {
             return Err("control character in a header line");
         }
         let blank = |b: &&u8| matches!(b, b' ' | b'\t');
@@ -564,11 +564,18 @@ impl Body {
     /// How many octets of the input are surely body, or the end-line if the input begins with it.
     fn find(&self, input: &[u8]) -> Result<Found, Flaw> {
         let line = self.needle.strip_prefix(CRLF).unwrap_or_default();
-        let finder = memmem::Finder::new(line);
+        // Once the octets are taken the end-line stands in front, and setting up a search costs more
+        // than a look.
+        let mut next = input.starts_with(&self.needle).then_some(CRLF.len());
+        let mut finder = None;
         let mut from = 0;
         loop {
-            let rest = input.get(from..).unwrap_or_default();
-            let Some(at) = finder.find(rest).map(|at| from + at) else {
+            let found = next.take().or_else(|| {
+                let finder = finder.get_or_insert_with(|| memmem::Finder::new(line));
+                let rest = input.get(from..).unwrap_or_default();
+                finder.find(rest).map(|at| from + at)
+            });
+            let Some(at) = found else {
                 return Ok(Found::Octets(self.hold(input)));
             };
             let (before, after) = input.split_at_checked(at).unwrap_or_default();
@@ -696,6 +703,12 @@ fn is_ident(text: &[u8]) -> bool {
         && text
             .iter()
             .all(|b| b.is_ascii_alphanumeric() || b".-+%=".contains(b))
+}
+
+/// Folded rather than found: without a way out of the loop it runs over many octets at a time.
+fn has_controls(line: &[u8]) -> bool {
+    let is_control = |b: &u8| (*b < b' ' && *b != b'\t') | (*b == 0x7F);
+    line.iter().fold(false, |found, b| found | is_control(b))
 }
 
 fn split(text: &[u8], by: u8) -> Option<(&[u8], &[u8])> {

@@ -30,6 +30,22 @@ impl Uri {
         Ok(Self(text))
     }
 
+    /// The same URI with one more parameter, `name=value`, in storage of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`], if the parameter is none.
+    pub fn with_param(&self, param: &str) -> Result<Self, Flaw> {
+        let text = self.as_str();
+        // Parameters stand before the headers.
+        let (front, headers) = text.split_at(text.find('?').unwrap_or(text.len()));
+        let mut longer = BytesMut::with_capacity(text.len() + param.len() + 1);
+        for piece in [front, ";", param, headers] {
+            longer.extend_from_slice(piece.as_bytes());
+        }
+        Self::parse(longer.freeze())
+    }
+
     /// Checks a URI and copies it into storage of its own.
     ///
     /// # Errors

@@ -116,6 +116,12 @@ impl Head {
         self.values("Require").filter(|tag| !is_known_option(tag))
     }
 
+    /// The option tags in Require that are not among `known`: what 420 lists in Unsupported (CC-107).
+    pub fn unsupported_by<'a>(&'a self, known: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
+        let known = move |tag: &str| known.iter().any(|known| known.eq_ignore_ascii_case(tag));
+        self.values("Require").filter(move |tag| !known(tag))
+    }
+
     fn address(&self, place: Place) -> Address<'_> {
         Address {
             uri: self.text(place.uri),

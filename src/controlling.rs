@@ -1,0 +1,185 @@
+//! The controlling function: checks a request to a list or a group, asks who the members are, and
+//! distributes the message.
+
+mod check;
+mod large;
+mod pager;
+
+use check::{Case, Step};
+use large::Conference;
+use pager::Fanout;
+
+use crate::leg::Refused;
+use crate::originating::stranger;
+use crate::{Action, AskId, Context, Event, LegId, Machine, Notice, Timer};
+
+pub(crate) use crate::compose::Speaker;
+
+/// Distributes one message.
+///
+/// | state | event | what happens | next |
+/// |---|---|---|---|
+/// | idle | MESSAGE or INVITE | the checks, in order; the host is asked | checking |
+/// | checking | an answer | the next check; a refusal, or the distribution begins | paging, large |
+/// | checking | CANCEL | 200, 487 (CC-77) | closed |
+/// | checking | no answer in time | 500 | closed |
+/// | paging | | one MESSAGE a member, at most so many at a time, and 202 | paging |
+/// | paging | every member has its outcome | | closed |
+/// | large | | 200; one leg a member; the message is kept and goes out at each leg's pace | large |
+/// | large | the originator leaves early | CANCEL or BYE to every member | large |
+/// | large | every leg is closed | | closed |
+#[derive(Clone, Debug, Default)]
+pub struct Controlling {
+    state: State,
+    asked: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+enum State {
+    #[default]
+    Idle,
+    /// The host is looking something up.
+    Checking {
+        case: Case,
+        ask: AskId,
+    },
+    Paging(Fanout),
+    Large(Conference),
+    Closed,
+}
+
+impl Controlling {
+    /// A controlling function that waits for one request.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Performs what the checks have come to.
+    fn after(&mut self, step: Step, cx: &mut Context<'_>) -> State {
+        match step {
+            Step::Ask(question, case) => {
+                self.asked = self.asked.wrapping_add(1);
+                let ask = AskId(self.asked);
+                cx.act(Action::Ask(ask, question));
+                cx.start(Timer::Lookup, cx.config.limits.lookup);
+                State::Checking { case, ask }
+            }
+            Step::NotForUs(txn) => {
+                cx.act(Action::Tell(Notice::NotForUs(txn)));
+                State::Closed
+            }
+            Step::Refuse(txn, refused) => {
+                refuse(txn, refused, cx);
+                State::Closed
+            }
+            Step::Answered => State::Closed,
+            Step::Page(fanout) => open_pages(fanout, cx),
+            Step::Large(conference) => open_legs(conference, cx),
+        }
+    }
+}
+
+impl Machine for Controlling {
+    fn handle(&mut self, leg: LegId, event: Event<'_>, cx: &mut Context<'_>) {
+        self.state = match (core::mem::take(&mut self.state), event) {
+            (State::Idle, Event::Request(txn, request)) => {
+                let step = check::arrive(txn, request, cx);
+                self.after(step, cx)
+            }
+            (State::Checking { case, ask }, Event::Answer(id, answer)) if id == ask => {
+                cx.stop(Timer::Lookup);
+                let step = case.answer(answer, cx);
+                self.after(step, cx)
+            }
+            (State::Checking { case, .. }, Event::Cancel { cancel, invite })
+                if invite == case.txn() =>
+            {
+                cx.stop(Timer::Lookup);
+                accept_cancel(cancel, cx);
+                refuse(invite, Refused::plain(487), cx);
+                State::Closed
+            }
+            (State::Checking { case, .. }, Event::Timer(Timer::Lookup)) => {
+                refuse(case.txn(), check::unavailable(), cx);
+                State::Closed
+            }
+            (State::Paging(mut fanout), event) => {
+                fanout.handle(leg, event, cx);
+                if fanout.is_done() {
+                    State::Closed
+                } else {
+                    State::Paging(fanout)
+                }
+            }
+            (State::Large(mut conference), event) => {
+                conference.handle(leg, event, cx);
+                if conference.is_done() {
+                    State::Closed
+                } else {
+                    State::Large(conference)
+                }
+            }
+            (state @ (State::Idle | State::Checking { .. } | State::Closed), event) => {
+                stranger(event, cx);
+                state
+            }
+        };
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>) {
+        self.state = match core::mem::take(&mut self.state) {
+            State::Idle | State::Closed => State::Closed,
+            State::Checking { case, .. } => {
+                cx.stop(Timer::Lookup);
+                refuse(case.txn(), Refused::plain(480), cx);
+                State::Closed
+            }
+            State::Paging(mut fanout) => {
+                fanout.close(cx);
+                if fanout.is_done() {
+                    State::Closed
+                } else {
+                    State::Paging(fanout)
+                }
+            }
+            State::Large(mut conference) => {
+                conference.close(cx);
+                if conference.is_done() {
+                    State::Closed
+                } else {
+                    State::Large(conference)
+                }
+            }
+        };
+    }
+
+    fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+}
+
+fn open_pages(mut fanout: Fanout, cx: &mut Context<'_>) -> State {
+    fanout.begin(cx);
+    if fanout.is_done() {
+        State::Closed
+    } else {
+        State::Paging(fanout)
+    }
+}
+
+fn open_legs(mut conference: Conference, cx: &mut Context<'_>) -> State {
+    conference.begin(cx);
+    State::Large(conference)
+}
+
+/// The controlling function as a user agent server, outside a conference.
+const SERVER: Speaker = Speaker::Focus(crate::Token([0; 3]));
+
+fn refuse(txn: crate::ServerTxn, refused: Refused<'_>, cx: &mut Context<'_>) {
+    let tag = cx.tag();
+    refused.respond(txn, tag, SERVER, cx);
+}
+
+fn accept_cancel(cancel: crate::ServerTxn, cx: &mut Context<'_>) {
+    refuse(cancel, Refused::plain(200), cx);
+}

@@ -1,0 +1,254 @@
+//! One pager-mode MESSAGE (RFC 3428), on its way out or in.
+
+use arrayvec::ArrayVec;
+use bytes::Bytes;
+
+use crate::compose::Speaker;
+use crate::leg::{Refused, reply_lines};
+use crate::outcome::of_message;
+use crate::{
+    Action, Answer, Arrival, AskId, ClientTxn, Context, Event, Failure, Fresh, Marks, Method,
+    Outcome, Outgoing, Part, Question, Refusal, Reply, Request, Response, ServerTxn, Status, Timer,
+    TxnError, Uri,
+};
+
+/// A page that we have sent.
+///
+/// | event | what happens |
+/// |---|---|
+/// | 1xx | nothing |
+/// | final response, timeout, transport error | its outcome |
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    txn: ClientTxn,
+}
+
+/// A MESSAGE before it is sent.
+pub(crate) fn compose(
+    txn: ClientTxn,
+    target: Uri,
+    head: Bytes,
+    body: Bytes,
+    cx: &mut Context<'_>,
+) -> Outgoing {
+    let fresh = Some(Fresh { token: cx.token() });
+    Outgoing {
+        method: Method::Message,
+        txn,
+        cseq: 1,
+        fresh,
+        target,
+        head,
+        body,
+    }
+}
+
+impl Page {
+    pub(crate) fn send(request: Outgoing, cx: &mut Context<'_>) -> Self {
+        let txn = request.txn;
+        cx.act(Action::SendRequest(request));
+        Self { txn }
+    }
+
+    /// The final word of the recipient, if this is it.
+    pub(crate) fn handle<'e>(&self, event: &Event<'e>) -> Option<Final<'e>> {
+        match *event {
+            Event::Response(txn, response)
+                if txn == self.txn && !response.status.is_provisional() =>
+            {
+                Some(Final {
+                    outcome: of_message(response),
+                    response: Some(response),
+                })
+            }
+            Event::TxnFailed(txn, why) if txn == self.txn => Some(Final {
+                outcome: of_silence(why),
+                response: None,
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// How a page ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Final<'e> {
+    pub(crate) outcome: Outcome,
+    pub(crate) response: Option<&'e Response>,
+}
+
+/// A MESSAGE without an answer may have arrived all the same (CC-35).
+pub(crate) fn of_silence(why: TxnError) -> Outcome {
+    match why {
+        TxnError::Timeout => Outcome::Unknown,
+        TxnError::Transport => Outcome::Failed(Failure::Transport),
+    }
+}
+
+/// Pages that have arrived and that the application has not taken or refused yet.
+///
+/// | event | what happens |
+/// |---|---|
+/// | MESSAGE | 420, 415, or the application is asked |
+/// | the application keeps it | 200, without body and without Contact (TC-PM-04) |
+/// | the application refuses it | its status |
+/// | nobody decides in time | 480 |
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Inbox {
+    asked: ArrayVec<(AskId, ServerTxn), 8>,
+    minted: u32,
+}
+
+impl Inbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.asked.is_empty()
+    }
+
+    /// A number for a question.
+    pub(crate) fn mint(&mut self) -> AskId {
+        self.minted = self.minted.wrapping_add(1);
+        AskId(self.minted)
+    }
+
+    /// Takes a MESSAGE: nothing is answered before the application has it (CC-108).
+    pub(crate) fn arrive(&mut self, txn: ServerTxn, request: &Request, cx: &mut Context<'_>) {
+        if let Err(refused) = check(request, cx) {
+            return refuse(refused, txn, cx);
+        }
+        let ask = self.mint();
+        if self.asked.try_push((ask, txn)).is_err() {
+            return refuse(Refused::plain(486), txn, cx);
+        }
+        cx.act(Action::Ask(ask, Question::Page(arrival(request))));
+        cx.start(Timer::Decide, cx.config.limits.lookup);
+    }
+
+    /// The application's word on one of them; false if it is about something else.
+    pub(crate) fn answer(&mut self, ask: AskId, answer: Answer<'_>, cx: &mut Context<'_>) -> bool {
+        let Some(place) = self.asked.iter().position(|(asked, _)| *asked == ask) else {
+            return false;
+        };
+        let (_, txn) = self.asked.remove(place);
+        if self.asked.is_empty() {
+            cx.stop(Timer::Decide);
+        }
+        match answer {
+            Answer::Accept => {
+                let head = reply_lines(cx, Speaker::Client).take();
+                let tag = Some(cx.tag());
+                cx.act(Action::Respond(
+                    txn,
+                    Reply {
+                        status: Status(200),
+                        tag,
+                        head,
+                        body: Bytes::new(),
+                    },
+                ));
+            }
+            Answer::Refuse(refusal) => refuse(page_refusal(refusal, cx), txn, cx),
+            // An impossible answer counts as a refusal.
+            Answer::Access(_) | Answer::Members(_) => refuse(Refused::plain(480), txn, cx),
+        }
+        true
+    }
+
+    /// The end of the exchange: what is undecided is refused.
+    pub(crate) fn close(&mut self, cx: &mut Context<'_>) {
+        if !self.asked.is_empty() {
+            cx.stop(Timer::Decide);
+            self.give_up(cx);
+        }
+    }
+
+    /// Nobody decided in time.
+    pub(crate) fn give_up(&mut self, cx: &mut Context<'_>) {
+        for (_, txn) in core::mem::take(&mut self.asked) {
+            refuse(Refused::plain(480), txn, cx);
+        }
+    }
+}
+
+fn refuse(refused: Refused<'_>, txn: ServerTxn, cx: &mut Context<'_>) {
+    let tag = cx.tag();
+    refused.respond(txn, tag, Speaker::Client, cx);
+}
+
+/// What every receiver of a page checks, in order: Require (CC-107), then the types of its parts (CC-106).
+fn check<'r>(request: &'r Request, cx: &Context<'_>) -> Result<(), Refused<'r>> {
+    if request.head.unsupported_by(&["timer"]).next().is_some() {
+        return Err(Refused {
+            unsupported: Some((&request.head, &["timer"])),
+            ..Refused::plain(420)
+        });
+    }
+    readable(request, cx)?;
+    let parts = request.body.parts().map_err(|_| Refused::plain(400))?;
+    let types = &cx.config.account.accept_types;
+    let foreign = |part: &&Part| !part.handling_optional() && !takes(types, part);
+    match parts.iter().find(foreign) {
+        Some(_) => Err(Refused {
+            accept: true,
+            ..Refused::plain(415)
+        }),
+        None => Ok(()),
+    }
+}
+
+/// External content and nested containers are looked into by the application.
+fn takes(types: &str, part: &Part) -> bool {
+    crate::offer::matches_any(types, part.content_type())
+}
+
+/// A body in an encoding that we do not know cannot be looked at (RFC 3261 §8.2.3).
+pub(crate) fn readable(request: &Request, _: &Context<'_>) -> Result<(), Refused<'static>> {
+    match request.head.header("Content-Encoding") {
+        Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => Err(Refused {
+            identity: true,
+            ..Refused::plain(415)
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// What arrived, as the application sees it: the asserted identity first (DR-03).
+pub(crate) fn arrival(request: &Request) -> Arrival {
+    let head = &request.head;
+    let from = head.from();
+    let sender = head.asserted().next().unwrap_or(from.uri);
+    let sender = Uri::copy(sender)
+        .or_else(|_| Uri::copy(from.uri))
+        .unwrap_or_else(|_| request.uri.clone());
+    let parts = request.body.parts().unwrap_or_default();
+    let marks = Marks {
+        anonymous: head.privacy().id || from.uri.ends_with("anonymous.invalid"),
+        indirect: parts.iter().any(|part| part.indirection().is_some()),
+        attachment: parts
+            .iter()
+            .any(|part| part.disposition() == Some("attachment")),
+    };
+    Arrival {
+        sender,
+        head: head.lines().clone(),
+        body: request.body.whole().clone(),
+        marks,
+    }
+}
+
+fn page_refusal(refusal: Refusal, cx: &Context<'_>) -> Refused<'static> {
+    Refused::plain(match refusal {
+        Refusal::Declined | Refusal::Blocked => 403,
+        other => status_of(other, cx),
+    })
+}
+
+/// The status of a refusal that is the same for pages and invitations.
+pub(crate) fn status_of(refusal: Refusal, cx: &Context<'_>) -> u16 {
+    match refusal {
+        Refusal::Declined | Refusal::Blocked => 603,
+        Refusal::Anonymous => cx.config.profile.anonymous_status,
+        Refusal::NoResources(status) if matches!(status.0, 480 | 486 | 503) => status.0,
+        Refusal::Status(status) if (400..700).contains(&status.0) => status.0,
+        Refusal::NoResources(_) | Refusal::Status(_) => 480,
+    }
+}

@@ -1,0 +1,123 @@
+//! The session timer (RFC 4028): who refreshes, when, and when the session is given up.
+
+use core::time::Duration;
+
+use crate::profile::Refresher;
+use crate::{Context, Head, SessionExpires, Status, Timer};
+
+/// The shortest interval that anyone may ask for, in seconds (RFC 4028 §4).
+pub(crate) const SHORTEST: u32 = 90;
+
+/// How often an INVITE is repeated because of 422 before the peer counts as impossible.
+const RETRIES: u8 = 3;
+
+/// What we ask for in our next INVITE or refresh, and the Min-SE that peers have named so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Proposal {
+    pub(crate) seconds: u32,
+    pub(crate) min_se: Option<u32>,
+    refused: u8,
+}
+
+impl Proposal {
+    pub(crate) fn first(cx: &Context<'_>) -> Self {
+        let wanted = cx.config.profile.session_expires.as_secs();
+        let seconds = u32::try_from(wanted).unwrap_or(u32::MAX).max(SHORTEST);
+        Self {
+            seconds,
+            min_se: None,
+            refused: 0,
+        }
+    }
+
+    /// What to ask for after 422: the largest Min-SE so far. `None` if it names none, if it does not
+    /// rise (CC-18), or if there were three already.
+    pub(crate) fn after_422(self, head: &Head) -> Option<Self> {
+        let min_se = head.min_se()?;
+        let rises = self.min_se.is_none_or(|last| min_se > last) && min_se > self.seconds;
+        let refused = self.refused + 1;
+        (rises && refused <= RETRIES).then_some(Self {
+            seconds: self.seconds.max(min_se),
+            min_se: Some(min_se),
+            refused,
+        })
+    }
+}
+
+/// What a callee grants: the interval and the refresher of its 2xx (RFC 4028 §9, table 2).
+///
+/// # Errors
+///
+/// 422 when the caller supports the timer and asks for less than `min_se` of ours. A caller that does
+/// not support it never hears 422.
+pub(crate) fn grant(head: &Head, cx: &Context<'_>) -> Result<Option<SessionExpires>, Status> {
+    let least = least(cx);
+    match (head.session_expires(), head.supported().timer) {
+        (Some(asked), true) if asked.seconds < least => Err(Status(422)),
+        (Some(asked), true) => Ok(Some(SessionExpires {
+            seconds: asked.seconds,
+            refresher: Some(asked.refresher.unwrap_or(Refresher::Uac)),
+        })),
+        // A proxy put it there on behalf of a caller that does not refresh: we do.
+        (Some(asked), false) => Ok(Some(SessionExpires {
+            seconds: asked.seconds.max(least),
+            refresher: Some(Refresher::Uas),
+        })),
+        (None, _) => Ok(None),
+    }
+}
+
+/// The Min-SE of ours, in seconds.
+pub(crate) fn least(cx: &Context<'_>) -> u32 {
+    u32::try_from(cx.config.profile.min_se.as_secs())
+        .unwrap_or(u32::MAX)
+        .max(SHORTEST)
+}
+
+/// The running timer of one session. Timers: [`Timer::Refresh`] and [`Timer::Expiry`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refresh {
+    /// The session does not expire (D-13).
+    Off,
+    /// Somebody refreshes it every so many seconds.
+    On { seconds: u32, ours: bool },
+}
+
+impl Refresh {
+    /// Starts, restarts or stops the timers after a 2xx. `mine` is the side that we had in its
+    /// transaction: the refresher is named relative to that (CC-20).
+    pub(crate) fn agree(
+        &mut self,
+        granted: Option<SessionExpires>,
+        mine: Refresher,
+        cx: &mut Context<'_>,
+    ) {
+        self.stop(cx);
+        let Some(SessionExpires { seconds, refresher }) = granted else {
+            return;
+        };
+        // A 2xx that names nobody comes from a peer without the timer: the caller refreshes (D-13).
+        let ours = refresher.unwrap_or(Refresher::Uac) == mine;
+        // A broken peer's tiny interval is honoured, but never becomes a storm (CC-19).
+        let interval = Duration::from_secs(u64::from(seconds.max(2)));
+        if ours {
+            cx.start(Timer::Refresh, interval / 2);
+        }
+        cx.start(
+            Timer::Expiry,
+            interval - (interval / 3).min(Duration::from_secs(32)),
+        );
+        *self = Self::On { seconds, ours };
+    }
+
+    /// Stops what runs.
+    pub(crate) fn stop(&mut self, cx: &mut Context<'_>) {
+        if let Self::On { ours, .. } = *self {
+            if ours {
+                cx.stop(Timer::Refresh);
+            }
+            cx.stop(Timer::Expiry);
+        }
+        *self = Self::Off;
+    }
+}

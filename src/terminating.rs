@@ -1,0 +1,270 @@
+//! The terminating client: a page or a large message arrives.
+
+use bytes::Bytes;
+
+use crate::compose::Speaker;
+use crate::leg::{self, Leg, Refused, SUPPORTED, Upcall};
+use crate::msrp::{Keep, Upcall as Media, Whole};
+use crate::offer::Shape;
+use crate::originating::stranger;
+use crate::page::{Inbox, arrival, readable, status_of};
+use crate::{
+    Action, Answer, AskId, Context, Event, LegId, Machine, Method, Notice, Outcome, Question,
+    Request, ServerTxn, Timer,
+};
+
+/// Receives one page or one large message.
+///
+/// | state | event | what happens | next |
+/// |---|---|---|---|
+/// | idle | MESSAGE | 420, 415, or the application is asked to keep it | paged |
+/// | paged | kept, refused, too late | 200, its status, 480 | closed |
+/// | idle | INVITE | 420, 415, 422, 400, 488, or the application is asked | asked |
+/// | asked | accepted | ready for the connection, then 200 | receiving |
+/// | asked | refused, too late, CANCEL | its status, 480, 487 | closed |
+/// | receiving | a message is complete | 200, the report, and the application has it | receiving |
+/// | receiving | BYE | 200, release; what is not complete is told as such | closed |
+/// | receiving | the connection breaks, or nobody binds it | BYE | receiving |
+#[derive(Clone, Debug, Default)]
+pub struct Terminating {
+    state: State,
+    inbox: Inbox,
+}
+
+#[derive(Clone, Debug, Default)]
+enum State {
+    #[default]
+    Idle,
+    /// A page waits for the application.
+    Paged,
+    /// An invitation waits for the application.
+    Asked {
+        leg: Leg,
+        ask: AskId,
+    },
+    /// The session is there, or ends.
+    Receiving {
+        leg: Leg,
+    },
+    Closed,
+}
+
+impl Terminating {
+    /// A client that waits for a stranger's request.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn idle(&mut self, txn: ServerTxn, request: &Request, cx: &mut Context<'_>) -> State {
+        match request.method {
+            Method::Message => {
+                self.inbox.arrive(txn, request, cx);
+                if self.inbox.is_empty() {
+                    State::Closed
+                } else {
+                    State::Paged
+                }
+            }
+            Method::Invite => match invited(txn, request, cx) {
+                Ok((mut leg, size)) => {
+                    let ask = self.inbox.mint();
+                    let question = Question::Invitation {
+                        arrival: arrival(request),
+                        size,
+                    };
+                    cx.act(Action::Ask(ask, question));
+                    leg.ring(cx);
+                    cx.start(Timer::Decide, cx.config.limits.decide);
+                    State::Asked { leg, ask }
+                }
+                Err(refused) => {
+                    let tag = cx.tag();
+                    refused.respond(txn, tag, Speaker::Client, cx);
+                    State::Closed
+                }
+            },
+            _ => {
+                stranger(Event::Request(txn, request), cx);
+                State::Closed
+            }
+        }
+    }
+
+    fn asked(&mut self, mut leg: Leg, ask: AskId, event: Event<'_>, cx: &mut Context<'_>) -> State {
+        match event {
+            Event::Answer(id, answer) if id == ask => {
+                cx.stop(Timer::Decide);
+                match answer {
+                    Answer::Accept => {
+                        leg.accept(cx);
+                        return State::Receiving { leg };
+                    }
+                    Answer::Refuse(refusal) => {
+                        leg.refuse(Refused::plain(status_of(refusal, cx)), cx)
+                    }
+                    // An impossible answer counts as a refusal.
+                    Answer::Access(_) | Answer::Members(_) => leg.refuse(Refused::plain(480), cx),
+                }
+            }
+            Event::Timer(Timer::Decide) => {
+                leg.refuse(Refused::plain(480), cx);
+                cx.act(Action::Tell(Notice::Missed));
+            }
+            event => {
+                if leg.handle(event, cx) == Upcall::PeerLeft {
+                    // The prompt goes away; a later answer is about nothing (CC-110).
+                    cx.stop(Timer::Decide);
+                    cx.act(Action::Tell(Notice::Missed));
+                }
+            }
+        }
+        if leg.is_closed() {
+            cx.act(Action::Closed);
+            return State::Closed;
+        }
+        State::Asked { leg, ask }
+    }
+
+    fn receiving(&mut self, mut leg: Leg, event: Event<'_>, cx: &mut Context<'_>) -> State {
+        match (leg.handle(event, cx), event) {
+            (Upcall::Media(Media::Received(whole)), _) => {
+                if let Some(session) = leg.session() {
+                    session.report(&whole, 200, cx);
+                }
+                received(whole, cx);
+            }
+            (Upcall::Page(txn), Event::Request(_, request)) => self.inbox.arrive(txn, request, cx),
+            _ => {}
+        }
+        if leg.is_closed() {
+            self.inbox.close(cx);
+            cx.act(Action::Closed);
+            return State::Closed;
+        }
+        State::Receiving { leg }
+    }
+}
+
+impl Machine for Terminating {
+    fn handle(&mut self, leg: LegId, event: Event<'_>, cx: &mut Context<'_>) {
+        if leg != LegId::FIRST {
+            return stranger(event, cx);
+        }
+        self.state = match (core::mem::take(&mut self.state), event) {
+            (State::Idle, Event::Request(txn, request)) => self.idle(txn, request, cx),
+            (State::Paged, Event::Answer(ask, answer)) => {
+                if self.inbox.answer(ask, answer, cx) {
+                    State::Closed
+                } else {
+                    State::Paged
+                }
+            }
+            (State::Paged, Event::Timer(Timer::Decide)) => {
+                self.inbox.give_up(cx);
+                State::Closed
+            }
+            (State::Asked { leg, ask }, event) => self.asked(leg, ask, event, cx),
+            (State::Receiving { leg }, Event::Answer(ask, answer)) => {
+                self.inbox.answer(ask, answer, cx);
+                State::Receiving { leg }
+            }
+            (State::Receiving { leg }, Event::Timer(Timer::Decide)) => {
+                self.inbox.give_up(cx);
+                State::Receiving { leg }
+            }
+            (State::Receiving { leg }, event) => self.receiving(leg, event, cx),
+            (state @ (State::Idle | State::Paged | State::Closed), event) => {
+                stranger(event, cx);
+                state
+            }
+        };
+    }
+
+    fn close(&mut self, cx: &mut Context<'_>) {
+        self.state = match core::mem::take(&mut self.state) {
+            State::Idle | State::Closed => State::Closed,
+            State::Paged => {
+                self.inbox.close(cx);
+                State::Closed
+            }
+            State::Asked { mut leg, .. } => {
+                cx.stop(Timer::Decide);
+                leg.refuse(Refused::plain(480), cx);
+                cx.act(Action::Closed);
+                State::Closed
+            }
+            State::Receiving { mut leg } => {
+                self.inbox.close(cx);
+                leg.end(Outcome::Cancelled, None, cx);
+                State::Receiving { leg }
+            }
+        };
+    }
+
+    fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+}
+
+/// The checks of an INVITE, in order: Require, encoding, session timer, offer, shape (TC-LM-10).
+/// All of them before the user is asked, so that nobody is asked about an impossible session (D-34).
+fn invited<'r>(
+    txn: ServerTxn,
+    request: &'r Request,
+    cx: &mut Context<'_>,
+) -> Result<(Leg, Option<u64>), Refused<'r>> {
+    let head = &request.head;
+    if head.unsupported_by(SUPPORTED).next().is_some() {
+        return Err(Refused {
+            unsupported: Some((head, SUPPORTED)),
+            ..Refused::plain(420)
+        });
+    }
+    readable(request, cx)?;
+    let part = request
+        .body
+        .description_part()
+        .map_err(|_| Refused::plain(400))?;
+    let shape = part.map(|part| part.sdp().map(|sdp| (sdp.shape_of(head), sdp.filelength())));
+    let size = match shape {
+        None => return Err(Refused::plain(488)),
+        Some(Err(_)) => return Err(Refused::plain(400)),
+        Some(Ok((Shape::LargeMessage, size))) => size,
+        // Chats and files come with features of their own.
+        Some(Ok((Shape::Session | Shape::File, _))) => {
+            return Err(Refused {
+                warning: Some((399, "Function not allowed")),
+                ..Refused::plain(488)
+            });
+        }
+    };
+    let arriving = leg::check(txn, request, cx.config.limits.message, cx)?;
+    // What is announced is what is taken, and never more than the limit (CC-115).
+    let most = size.unwrap_or(u64::MAX).min(cx.config.limits.message);
+    Ok((
+        Leg::arrive(arriving, Speaker::Client, Keep::ForUser { most }, cx),
+        size,
+    ))
+}
+
+/// A message is complete: the application has it, whole if it is small.
+fn received(whole: Whole, cx: &mut Context<'_>) {
+    let Whole {
+        message,
+        mime,
+        size,
+        store,
+        ..
+    } = whole;
+    let whole = if store.held() == size {
+        store.into_whole()
+    } else {
+        Bytes::new()
+    };
+    cx.act(Action::Tell(Notice::Received {
+        message,
+        mime,
+        whole,
+        size,
+    }));
+}

@@ -1,0 +1,373 @@
+//! URI-lists: reading, writing and what recipients may know of each other.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use bytes::BytesMut;
+use proptest::prelude::*;
+use simple_im::wire::lists::{self, CopyControl, Entry};
+use simple_im::{Flaw, Limits, Status, Uri};
+
+const TO: Option<CopyControl> = Some(CopyControl::To);
+const CC: Option<CopyControl> = Some(CopyControl::Cc);
+const BCC: Option<CopyControl> = Some(CopyControl::Bcc);
+
+fn parse(xml: &str) -> Result<lists::UriList, Flaw> {
+    lists::parse(xml.as_bytes(), &Limits::default())
+}
+
+fn list(inner: &str) -> String {
+    format!(
+        "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists' \
+         xmlns:cp='urn:ietf:params:xml:ns:copycontrol'><list>{inner}</list></resource-lists>"
+    )
+}
+
+/// Entries as `uri to anon`.
+fn show(entries: &[Entry]) -> Vec<String> {
+    let show = |entry: &Entry| {
+        let copy = match entry.copy {
+            TO => " to",
+            CC => " cc",
+            BCC => " bcc",
+            None => "",
+        };
+        let anonymous = if entry.anonymize { " anon" } else { "" };
+        format!("{}{copy}{anonymous}", entry.uri)
+    };
+    entries.iter().map(show).collect()
+}
+
+fn check(inner: &str, expected: &[&str]) {
+    let found = parse(&list(inner)).unwrap_or_else(|flaw| panic!("{flaw}: {inner}"));
+    assert_eq!(show(&found.entries), expected, "{inner}");
+}
+
+fn refused(xml: &str, what: &str) {
+    let Err(flaw) = parse(xml) else {
+        panic!("accepted, though {what}")
+    };
+    assert_eq!((flaw.what, flaw.status), (what, Status(400)));
+    assert!(flaw.at <= xml.len());
+}
+
+fn entry(uri: &str, copy: Option<CopyControl>, anonymize: bool) -> Entry {
+    Entry {
+        uri: Uri::copy(uri).unwrap(),
+        copy,
+        anonymize,
+    }
+}
+
+fn history(entries: &[Entry]) -> Option<String> {
+    let mut out = BytesMut::new();
+    let written = lists::write_history(&mut out, entries);
+    assert_eq!(written, !out.is_empty());
+    written.then(|| String::from_utf8(out.to_vec()).unwrap())
+}
+
+fn written(entries: &[Entry]) -> String {
+    let mut out = BytesMut::new();
+    lists::write_list(&mut out, entries);
+    String::from_utf8(out.to_vec()).unwrap()
+}
+
+#[test]
+fn entries_come_in_order_with_their_copy_control() {
+    check("", &[]);
+    check(
+        "<entry uri='sip:a@h' cp:copyControl='to'/>\
+         <entry uri=' tel:+1 ' cp:copyControl='cc' cp:anonymize='true'/>\
+         <entry uri='sips:b@h' cp:copyControl='bcc' cp:anonymize='1'><display-name>B</display-name></entry>\
+         <entry uri='sip:c@h' cp:anonymize='false'/><entry uri='sip:d@h?X=1&amp;Y=2'/>",
+        &[
+            "sip:a@h to",
+            "tel:+1 cc anon",
+            "sips:b@h bcc anon",
+            "sip:c@h",
+            "sip:d@h?X=1&Y=2",
+        ],
+    );
+}
+
+#[test]
+fn what_is_not_understood_makes_nobody_visible() {
+    check(
+        "<entry uri='sip:a@h' copyControl='to'/><entry uri='sip:b@h' cp:copyControl='TO'/>\
+         <entry uri='sip:c@h' x:copyControl='to' xmlns:x='urn:x'/>",
+        &["sip:a@h", "sip:b@h", "sip:c@h"],
+    );
+}
+
+#[test]
+fn nested_lists_are_flattened_and_references_counted() {
+    let found = parse(&list(
+        "<entry uri='sip:a@h'/><list name='x'><external anchor='http://h'/>\
+         <list><entry uri='sip:b@h'/></list></list><entry-ref ref='r'/><entry uri='sip:c@h'/>\
+         <x:list xmlns:x='urn:x'><entry uri='sip:no@h'/></x:list>",
+    ))
+    .unwrap();
+    assert_eq!(show(&found.entries), ["sip:a@h", "sip:b@h", "sip:c@h"]);
+    assert_eq!(found.unresolved, 2);
+}
+
+#[test]
+fn any_prefix_is_good_if_it_is_bound() {
+    let xml = "<r:resource-lists xmlns:r='urn:ietf:params:xml:ns:resource-lists'><r:list>\
+        <r:entry uri='sip:a@h' q:copyControl='cc' xmlns:q='urn:ietf:params:xml:ns:copycontrol'/>\
+        </r:list></r:resource-lists>";
+    assert_eq!(show(&parse(xml).unwrap().entries), ["sip:a@h cc"]);
+    refused(
+        "<resource-lists><list/></resource-lists>",
+        "not a resource-lists document",
+    );
+    refused(
+        &list("<q:entry uri='sip:a@h'/>"),
+        "list is not well-formed XML",
+    );
+}
+
+#[test]
+fn cc_100_bombs_are_refused_before_they_go_off() {
+    let limits = Limits::default();
+    refused(&list(&"<list>".repeat(40_000)), "list too deep");
+    let deep = |n: usize| list(&("<list>".repeat(n) + &"</list>".repeat(n)));
+    assert!(parse(&deep(14)).is_ok());
+    refused(&deep(15), "list too deep");
+    let wide: String = (0..20_000).map(|n| format!(" a{n}=''")).collect();
+    let wide = list(&format!("<entry uri='sip:a@h'{wide}/>"));
+    refused(&wide, "list with too many attributes");
+    refused(&list(&" ".repeat(limits.list_octets)), "list too long");
+    let bomb = format!("<!DOCTYPE x [<!ENTITY a 'b'>]>{}", list(""));
+    refused(&bomb, "list with document type declaration");
+    let entries = |n: usize| {
+        (0..n)
+            .map(|n| format!("<entry uri='sip:{n}@h'/>"))
+            .collect::<String>()
+    };
+    refused(&list(&entries(1_001)), "list with too many entries");
+    assert_eq!(parse(&list(&entries(1_000))).unwrap().entries.len(), 1_000);
+}
+
+#[test]
+fn a_list_is_utf_8_and_its_uris_can_be_called() {
+    refused(
+        "<?xml version='1.0' encoding=\"UTF-16\"?><a/>",
+        "list is not UTF-8",
+    );
+    let declared = "<?xml version='1.0' encoding='utf-8' standalone='yes'?>";
+    assert!(parse(&format!("{declared}{}", list(""))).is_ok());
+    assert_eq!(
+        lists::parse(b"<a>\xff", &Limits::default()).unwrap_err().at,
+        3
+    );
+    for uri in ["bob", "mailto:a@h", "sip:"] {
+        let xml = list(&format!("<entry uri='sip:a@h'/><entry uri='{uri}'/>"));
+        let flaw = parse(&xml).unwrap_err();
+        let at = xml.rfind("uri='").unwrap() + 5;
+        assert_eq!((flaw.what, flaw.at), ("entry without usable URI", at));
+    }
+    refused(&list("<entry/>"), "entry without usable URI");
+    refused(&list("<entry uri=''/>"), "entry without usable URI");
+    refused("", "list is not well-formed XML");
+    refused("<a", "list is not well-formed XML");
+}
+
+#[test]
+fn a_list_is_written_as_in_the_golden_invite() {
+    let plain = [
+        entry("sip:bob@example.com", None, false),
+        entry("sip:carol@example.com", None, false),
+    ];
+    let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\
+        <resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\">\r\n\
+        <list>\r\n\
+        <entry uri=\"sip:bob@example.com\"/>\r\n\
+        <entry uri=\"sip:carol@example.com\"/>\r\n\
+        </list>\r\n\
+        </resource-lists>";
+    assert_eq!(written(&plain), expected);
+}
+
+#[test]
+fn a_list_is_written_as_in_the_golden_pager_message() {
+    let copies = [
+        entry("sip:bob@example.com", TO, false),
+        entry("sip:carol@example.com", TO, false),
+    ];
+    let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\
+        <resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\" \
+        xmlns:cp=\"urn:ietf:params:xml:ns:copycontrol\">\r\n\
+        <list>\r\n\
+        <entry uri=\"sip:bob@example.com\" cp:copyControl=\"to\"/>\r\n\
+        <entry uri=\"sip:carol@example.com\" cp:copyControl=\"to\"/>\r\n\
+        </list>\r\n\
+        </resource-lists>";
+    assert_eq!(written(&copies), expected);
+    assert_eq!(history(&copies).as_deref(), Some(expected));
+}
+
+#[test]
+fn header_fields_in_a_uri_are_escaped_once_and_concern_its_owner_alone() {
+    let uri = "sip:bob@example.com?Replaces=a84b%40pc33%3Bto-tag%3D3&Require=replaces";
+    let entries = [entry(uri, TO, false), entry("sip:a?b@h", CC, false)];
+    assert!(written(&entries).contains("%40pc33%3Bto-tag%3D3&amp;Require=replaces\""));
+    let history = history(&entries).unwrap();
+    assert!(history.contains("\"sip:bob@example.com\""), "{history}");
+    assert!(history.contains("\"sip:a?b@h\""), "{history}");
+}
+
+#[test]
+fn nobody_learns_of_a_bcc_and_a_list_of_them_vanishes() {
+    let bcc = entry("sip:a@h", BCC, true);
+    let none = entry("sip:b@h", None, true);
+    assert_eq!(history(&[bcc.clone(), none.clone()]), None);
+    assert_eq!(history(&[]), None);
+    let history = history(&[bcc, none, entry("sip:c@h", TO, false)]).unwrap();
+    assert_eq!(history.matches("<entry").count(), 1);
+    assert!(!history.contains("anonymous"));
+}
+
+/// The list of RFC 5365 §9, which RFC 5366 §6 repeats, in either spelling of the name space.
+fn recipients(spelling: &str) -> String {
+    let mut xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"\n \
+         xmlns:cp=\"urn:ietf:params:xml:ns:{spelling}\">\n <list>\n"
+    );
+    for (uri, copy, anonymous) in [
+        ("bill@example.com", "to", false),
+        ("randy@example.net", "to", true),
+        ("eddy@example.com", "to", true),
+        ("joe@example.org", "cc", false),
+        ("carol@example.net", "cc", true),
+        ("ted@example.net", "bcc", false),
+        ("andy@example.com", "bcc", false),
+    ] {
+        let anonymous = if anonymous {
+            "\n cp:anonymize=\"true\""
+        } else {
+            ""
+        };
+        let uri = format!("uri=\"sip:{uri}\" cp:copyControl=\"{copy}\"");
+        writeln!(xml, "<entry {uri}{anonymous} />").unwrap();
+    }
+    xml + "</list></resource-lists>"
+}
+
+const HISTORY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\
+    <resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\" \
+    xmlns:cp=\"urn:ietf:params:xml:ns:copycontrol\">\r\n\
+    <list>\r\n\
+    <entry uri=\"sip:bill@example.com\" cp:copyControl=\"to\"/>\r\n\
+    <entry uri=\"sip:anonymous@anonymous.invalid\" cp:copyControl=\"to\" cp:count=\"2\"/>\r\n\
+    <entry uri=\"sip:joe@example.org\" cp:copyControl=\"cc\"/>\r\n\
+    <entry uri=\"sip:anonymous@anonymous.invalid\" cp:copyControl=\"cc\" cp:count=\"1\"/>\r\n\
+    </list>\r\n\
+    </resource-lists>";
+
+#[test]
+fn ac_28_the_list_of_an_invite_becomes_its_history_in_either_spelling() {
+    let found = parse(&recipients("copyControl")).unwrap();
+    assert_eq!(history(&found.entries).as_deref(), Some(HISTORY));
+}
+
+#[test]
+fn ac_29_the_list_of_a_message_becomes_its_history() {
+    let found = parse(&recipients("copycontrol")).unwrap();
+    assert_eq!(found.entries.len(), 7);
+    assert_eq!(history(&found.entries).as_deref(), Some(HISTORY));
+}
+
+fn corpus() -> Option<PathBuf> {
+    let folder = std::env::var_os("SIMPLE_IM_CORPORA");
+    let folder = folder
+        .map_or(PathBuf::from("../shared/corpora"), PathBuf::from)
+        .join("xml");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    let required = std::env::var_os("SIMPLE_IM_REQUIRE_CORPORA").is_some_and(|v| v == "1");
+    assert!(!required, "the corpora are absent");
+    eprintln!("skipped: the corpora are absent");
+    None
+}
+
+#[test]
+fn lists_of_the_corpora_are_read_right() {
+    let Some(folder) = corpus() else { return };
+    let read = |file: &str| {
+        let xml = std::fs::read(folder.join(file)).unwrap();
+        lists::parse(&xml, &Limits::default())
+    };
+    let mut lists_seen = 0;
+    for manifest in ["manifest-rfc.json", "manifest-repos.json"] {
+        let manifest = std::fs::read_to_string(folder.join(manifest)).unwrap();
+        for item in manifest.split("\"file\": \"").skip(1) {
+            let file = item.split('"').next().unwrap();
+            let fact = |name: &str| {
+                let (_, rest) = item.split_once(&format!("\"{name}\": "))?;
+                Some(rest.split([',', '\n']).next()?.trim())
+            };
+            let found = read(file);
+            if fact("root") != Some("\"resource-lists\"") {
+                assert!(found.is_err(), "{file}");
+                continue;
+            }
+            lists_seen += 1;
+            let found = found.unwrap_or_else(|flaw| panic!("{file}: {flaw}"));
+            let number = |name| fact(name).unwrap().parse::<usize>().unwrap();
+            assert_eq!(found.entries.len(), number("entries"), "{file}");
+            let elsewhere = number("entry_refs") + number("externals");
+            assert_eq!(found.unresolved, elsewhere, "{file}");
+        }
+    }
+    assert_eq!(lists_seen, 13);
+    // Golden pairs: a list and what becomes of it.
+    for (list, becomes) in [
+        ("5364-02", "5364-03"),
+        ("5365-01", "5365-02"),
+        ("5366-02", "5366-03"),
+    ] {
+        let entries = |name| read(&format!("rfc/rfc{name}.xml")).unwrap().entries;
+        let ours = parse(&history(&entries(list)).unwrap()).unwrap().entries;
+        assert_eq!(show(&ours), show(&entries(becomes)), "{list}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_list_that_was_written_reads_back(
+        entries in prop::collection::vec(
+            ("[a-z0-9&'?+.]{1,8}@[a-z]{1,5}(;x=[0-9])?", 0..4usize, any::<bool>()), 0..20)
+    ) {
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|(uri, copy, anonymize)| {
+                entry(&format!("sip:{uri}"), [None, BCC, CC, TO][*copy], *anonymize)
+            })
+            .collect();
+        prop_assert_eq!(parse(&written(&entries)).unwrap().entries, entries);
+    }
+
+    #[test]
+    fn nothing_that_arrives_makes_it_panic(pieces in prop::collection::vec(prop::sample::select(vec![
+        "<", ">", "/", "entry", " uri=", "'", "\"", "sip:a@h", "<list>", "</list>", "<!--", "-->",
+        "<![CDATA[", "]]>", "<?", "?>", "&amp;", "&#x41;", "&", "\u{e9}", "\n", "xmlns:cp=", "=", "<!",
+    ]), 0..40)) {
+        let inner = pieces.concat();
+        let _ = parse(&inner);
+        let _ = parse(&list(&inner));
+    }
+
+    #[test]
+    fn random_octets_never_make_it_panic(xml in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = lists::parse(&xml, &Limits::default());
+    }
+}
