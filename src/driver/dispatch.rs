@@ -124,9 +124,9 @@ impl<I> Dispatch<I> {
         }
     }
 
-    /// How many dialogs and how many requests outside dialogs it knows of.
+    /// How many dialogs it knows, and of how many requests outside dialogs it keeps anything.
     pub fn known(&self) -> (usize, usize) {
-        (self.legs.len(), self.memory.len())
+        (self.legs.len(), self.order.len().max(self.pending.len()))
     }
 }
 

@@ -351,6 +351,21 @@ mod dispatch {
         assert_eq!(route("1", 12), Route::Stranger(Role::Terminating));
     }
 
+    #[test]
+    fn an_answer_to_what_is_forgotten_is_not_taken_for_the_answer_to_another() {
+        let (mut dispatch, mut config) = (Dispatch::new(), config());
+        config.limits.answered = 1;
+        let route = |dispatch: &mut Dispatch<_>, txn, id| {
+            dispatch.route(ServerTxn(txn), &to_bob("MESSAGE", id, 1), &config, s(0))
+        };
+        let new = Route::Stranger(Role::Terminating);
+        for (txn, id) in [(1, "x"), (2, "y"), (3, "x")] {
+            assert_eq!(route(&mut dispatch, txn, id), new);
+        }
+        dispatch.answered(ServerTxn(1), &reply(404), s(0));
+        assert_eq!(route(&mut dispatch, 4, "x"), Route::Merged);
+    }
+
     #[derive(Clone, Debug)]
     enum Step {
         Route(&'static str, u8, Option<u8>),
@@ -523,6 +538,7 @@ mod simulator {
     use crate::sim::invariants::Monitor;
     use crate::sim::net::{Fate, Faults, Net};
     use crate::sim::node::{Actor, Decision, Node};
+    use crate::sim::txn::{Layer, Up};
 
     const TAG: Tag = Tag(0xca11ed);
 
@@ -907,6 +923,51 @@ mod simulator {
         };
         assert_eq!(run(5), run(5));
         assert_ne!(run(5), run(6));
+    }
+
+    #[test]
+    fn a_refused_invite_is_acknowledged_as_often_as_it_is_refused_and_then_no_more() {
+        let now = Duration::ZERO;
+        let (mut client, mut server) = (Layer::new("a.example"), Layer::new("b.example"));
+        let invite = Outgoing {
+            method: Method::Invite,
+            txn: ClientTxn(0),
+            cseq: 1,
+            fresh: Some(Fresh {
+                token: Token([1; 3]),
+            }),
+            target: Uri::copy("sip:bob@b.example").unwrap(),
+            head: Bytes::from_static(b"From: <sip:a@a.example>\r\nMax-Forwards: 70\r\n"),
+            body: Bytes::new(),
+        };
+        let cookie = Some((MachineId(0), LegId::FIRST, ClientTxn(0)));
+        client.request(cookie, invite, now);
+        let octets = client.sent.pop_front().unwrap().octets;
+        server.receive(&octets, 0, now);
+        let Some(Up::Request(txn, _)) = server.up.pop_front() else {
+            panic!("no request");
+        };
+        server.respond(txn, &say(404), now);
+        let trying = server.sent.pop_front().unwrap().octets;
+        let refusal = server.sent.pop_front().unwrap().octets;
+        assert!(trying.starts_with(b"SIP/2.0 100 ") && refusal.starts_with(b"SIP/2.0 404 "));
+        // The request again: the answer again. Nobody acknowledges: once more after T1.
+        server.receive(&octets, 0, now);
+        server.expire(Duration::from_millis(500));
+        assert_eq!(server.sent.len(), 2);
+        for octets in [&trying, &refusal, &refusal, &refusal] {
+            client.receive(octets, 1, now);
+        }
+        assert_eq!((client.up.len(), client.sent.len()), (2, 3));
+        let ack = client.sent.pop_front().unwrap().octets;
+        assert!(ack.starts_with(b"ACK "));
+        server.sent.clear();
+        server.receive(&ack, 0, now);
+        server.expire(Duration::from_secs(4));
+        assert_eq!((server.up.len(), server.sent.len()), (0, 0));
+        server.expire(Duration::from_secs(60));
+        client.expire(Duration::from_secs(60));
+        assert_eq!((server.deadline(), client.deadline()), (None, None));
     }
 
     #[test]
