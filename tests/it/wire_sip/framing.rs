@@ -107,6 +107,6 @@ fn a_body_that_begins_with_a_blank_is_no_folded_line() {
         let text = PAGER
             .replace("Call-ID: ", &format!("Call-ID: {fold}"))
             .replace("Hello Bob", " ello Bob");
-        assert_eq!(crate::request(&text).body.whole().as_ref(), b" ello Bob");
+        assert_eq!(super::request(&text).body.whole().as_ref(), b" ello Bob");
     }
 }
