@@ -133,6 +133,8 @@ enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Refreshing {
     No,
+    /// It has met another request and is tried again.
+    Later,
     Yes {
         txn: ClientTxn,
         method: Method,
@@ -768,12 +770,19 @@ impl Leg {
                 self.refreshed(up, txn, Ok(response), cx)
             }
             (State::Up(up), Event::TxnFailed(txn, why)) => self.refreshed(up, txn, Err(why), cx),
-            (State::Up(mut up), Event::Timer(Timer::Refresh | Timer::Retry)) => {
+            (State::Up(mut up), Event::Timer(Timer::Refresh)) => {
+                self.refresh(&mut up, None, cx);
+                (State::Up(up), Upcall::Nothing)
+            }
+            (State::Up(mut up), Event::Timer(Timer::Retry))
+                if up.refreshing == Refreshing::Later =>
+            {
+                up.refreshing = Refreshing::No;
                 self.refresh(&mut up, None, cx);
                 (State::Up(up), Upcall::Nothing)
             }
             // Nobody refreshed it: whatever is under way, it is over (CC-22).
-            (State::Up(up), Event::Timer(Timer::Expiry)) => (
+            (State::Up(up), Event::Timer(Timer::Expiry)) if up.refresh != Refresh::Off => (
                 self.bye(up, None, cx),
                 Upcall::Left(Outcome::Failed(Failure::ConnectionLost)),
             ),
@@ -786,7 +795,7 @@ impl Leg {
                     then: _,
                 },
                 Event::Timer(Timer::Expiry),
-            ) => (
+            ) if up.refresh != Refresh::Off => (
                 State::AwaitingAck {
                     up,
                     invite,
@@ -1243,7 +1252,14 @@ impl Leg {
     /// Refreshes the session: UPDATE without body if the peer knows it, else re-INVITE with the
     /// description as it stands (RFC 4028 §7.4).
     fn refresh(&mut self, up: &mut Up, method: Option<Method>, cx: &mut Context<'_>) {
-        let (Refreshing::No, Refresh::On { seconds, .. }) = (up.refreshing, up.refresh) else {
+        let (
+            Refreshing::No,
+            Refresh::On {
+                seconds,
+                ours: true,
+            },
+        ) = (up.refreshing, up.refresh)
+        else {
             return;
         };
         let knows = self
@@ -1302,7 +1318,7 @@ impl Leg {
                 cseq,
             } if ours == txn => (method, cseq),
             // A refresh INVITE's 2xx again, or news of something that is long over.
-            Refreshing::Yes { .. } | Refreshing::No => {
+            Refreshing::Yes { .. } | Refreshing::Later | Refreshing::No => {
                 if let Ok(response) = answer {
                     let late = response.status.is_success()
                         && response.head.cseq_method() == Method::Invite;
@@ -1359,7 +1375,7 @@ impl Leg {
                     cx.draw() % 201
                 };
                 cx.start(Timer::Retry, Duration::from_millis(tens * 10));
-                up.refreshing = Refreshing::No;
+                up.refreshing = Refreshing::Later;
             }
             // Anything else leaves the session as it is until it expires.
             _ => {}
@@ -1425,7 +1441,10 @@ impl Up {
     /// Stops the timers of the session timer.
     fn quiet(&mut self, cx: &mut Context<'_>) {
         self.refresh.stop(cx);
-        cx.stop(Timer::Retry);
+        if self.refreshing == Refreshing::Later {
+            self.refreshing = Refreshing::No;
+            cx.stop(Timer::Retry);
+        }
     }
 }
 

@@ -347,6 +347,11 @@ impl Receiving {
         self.keep = Keep::Stored { most: 0 };
     }
 
+    /// Whether a message has begun and is not complete.
+    pub(crate) fn is_midway(&self) -> bool {
+        !self.messages.is_empty()
+    }
+
     /// Gives up the oldest message that is not complete; called until there is none.
     pub(crate) fn give_up(&mut self, cx: &mut Context<'_>) -> Got {
         self.chunk = None;
