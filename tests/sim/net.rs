@@ -71,6 +71,8 @@ pub struct Net {
     pub nodes: Vec<Node>,
     pub faults: Faults,
     pub trace: Vec<Traced>,
+    /// Whether the core between the nodes vouches for who they say they are (RFC 3325).
+    pub vouches: bool,
     dice: Dice,
     /// Who serves which `user@host` or host.
     names: BTreeMap<String, usize>,
@@ -131,6 +133,7 @@ impl Net {
             nodes: Vec::new(),
             faults,
             trace: Vec::new(),
+            vouches: true,
             dice: Dice::new(seed),
             names: BTreeMap::new(),
             listeners: BTreeMap::new(),
@@ -319,15 +322,19 @@ impl Net {
         let Some(to) = to else {
             return self.nodes[from].unreachable(sent, self.now);
         };
+        let octets = match self.vouches {
+            true => vouched(&sent.octets),
+            false => sent.octets.clone(),
+        };
         if self.dice.chance(self.faults.loss) {
-            return self.note(self.now, from, to, false, Fate::Lost, &sent.octets);
+            return self.note(self.now, from, to, false, Fate::Lost, &octets);
         }
         let copies = [Fate::Arrives, Fate::Repeated];
         let twice = usize::from(self.dice.chance(self.faults.duplicate));
         for fate in &copies[..=twice] {
             let at = self.now + self.delay();
-            self.note(at, from, to, false, *fate, &sent.octets);
-            self.fly(at, What::Datagram(from, to, sent.octets.clone()));
+            self.note(at, from, to, false, *fate, &octets);
+            self.fly(at, What::Datagram(from, to, octets.clone()));
         }
     }
 
@@ -442,4 +449,23 @@ fn user_at_host(uri: &str) -> String {
         Some(user) => format!("{user}@{host}"),
         None => host,
     }
+}
+
+/// What a trusted proxy makes of a request: the identity that is preferred becomes the one that is asserted.
+fn vouched(octets: &Bytes) -> Bytes {
+    let head = head_len(octets);
+    let Ok(text) = std::str::from_utf8(&octets[..head]) else {
+        return octets.clone();
+    };
+    if !text.contains("\r\nP-Preferred-Identity:") {
+        return octets.clone();
+    }
+    let text = text.replace("\r\nP-Preferred-Identity:", "\r\nP-Asserted-Identity:");
+    [text.as_bytes(), &octets[head..]].concat().into()
+}
+
+/// Where the head ends.
+fn head_len(octets: &[u8]) -> usize {
+    let end = octets.windows(4).position(|four| four == b"\r\n\r\n");
+    end.unwrap_or(octets.len())
 }
