@@ -11,6 +11,7 @@ mod rig;
 #[path = "../sim/mod.rs"]
 mod sim;
 
+mod conformance;
 mod controlling;
 mod driver;
 mod msrp_connection;
