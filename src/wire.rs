@@ -6,3 +6,4 @@ pub mod msrp;
 pub mod sdp;
 pub mod sip;
 pub mod uri;
+mod xml;
