@@ -1325,11 +1325,12 @@ impl Leg {
         up.refreshing = Refreshing::No;
         match (status, answer) {
             (200..300, Ok(response)) => {
+                // First: the ACK goes to where the peer is now (RFC 3261 §12.2.1.2).
+                up.dialog.retarget(&response.head);
                 if method == Method::Invite {
                     let ack = up.dialog.ack(cseq, b"", cx);
                     cx.act(Action::SendAck(ack));
                 }
-                up.dialog.retarget(&response.head);
                 self.call.learn(&response.head);
                 up.refresh
                     .agree(response.head.session_expires(), Refresher::Uac, cx);
