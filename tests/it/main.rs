@@ -16,6 +16,7 @@ mod driver;
 mod msrp_connection;
 mod originating;
 mod terminating;
+mod transcripts;
 mod wire_lists;
 mod wire_mime;
 mod wire_msrp;
