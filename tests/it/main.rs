@@ -13,8 +13,10 @@ mod sim;
 
 mod controlling;
 mod driver;
+mod fuzz_corpus;
 mod msrp_connection;
 mod originating;
+mod program;
 mod terminating;
 mod wire_lists;
 mod wire_mime;
