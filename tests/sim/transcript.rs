@@ -497,7 +497,13 @@ impl Player {
                 "declined" => Refusal::Declined,
                 "blocked" => Refusal::Blocked,
                 "anonymous" => Refusal::Anonymous,
-                "no-resources" => Refusal::NoResources(Status::read(step.word(3))?),
+                "no-resources" => Refusal::NoResources {
+                    status: Status::read(step.word(3))?,
+                    retry_after: match step.word(4) {
+                        "" => None,
+                        seconds => Some(u32::read(seconds)?),
+                    },
+                },
                 "status" => Refusal::Status(Status::read(step.word(3))?),
                 other => return Err(format!("no reason `{other}`")),
             }),
@@ -579,7 +585,7 @@ fn shape(step: &Step) -> Done {
         ("sip", status) if status.starts_with(|c: char| c.is_ascii_digit()) => (2, true),
         ("sip", _) => (3, true),
         ("answer", "access" | "members") => (usize::MAX, false),
-        ("answer", "refuse") => (4, false),
+        ("answer", "refuse") => (5, false),
         ("msrp", "") => (1, true),
         ("msrp", "SEND" | "REPORT") => (4, true),
         ("msrp", "octets") => (3, true),
