@@ -134,6 +134,11 @@ impl Receiving {
         }
     }
 
+    /// Whether a message is not complete.
+    pub(crate) fn is_midway(&self) -> bool {
+        !self.messages.is_empty()
+    }
+
     /// What to do with content from now on.
     pub(crate) fn keep(&mut self, keep: Keep) {
         self.keep = keep;

@@ -199,7 +199,7 @@ impl Session {
                 }
                 None => Upcall::Nothing,
             },
-            Timer::NextChunk => Upcall::Lost(Failure::Incomplete),
+            Timer::NextChunk if self.receiving.is_midway() => Upcall::Lost(Failure::Incomplete),
             _ => Upcall::Nothing,
         }
     }
