@@ -43,6 +43,11 @@ impl LegId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientTxn(pub u32);
 
+impl ClientTxn {
+    /// Of a request whose answer nobody awaits.
+    pub const NOBODY: Self = Self(u32::MAX);
+}
+
 /// A server transaction, minted by the driver and opaque to machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerTxn(pub u64);

@@ -382,6 +382,11 @@ impl Receiving {
         self.keep = Keep::Stored { most: 0 };
     }
 
+    /// Whether a message has begun and is not complete.
+    pub(crate) fn is_midway(&self) -> bool {
+        !self.messages.is_empty()
+    }
+
     /// Gives up the oldest message that is not complete; called until there is none. A user who
     /// waits for a message hears of its end even if it never began.
     pub(crate) fn give_up(&mut self, cx: &mut Context<'_>) -> Got {
