@@ -134,11 +134,6 @@ impl Receiving {
         }
     }
 
-    /// Whether a message is not complete.
-    pub(crate) fn is_midway(&self) -> bool {
-        !self.messages.is_empty()
-    }
-
     /// What to do with content from now on.
     pub(crate) fn keep(&mut self, keep: Keep) {
         self.keep = keep;
@@ -302,6 +297,7 @@ impl Receiving {
         let whole = message
             .total
             .filter(|total| message.ended && message.ranges.covers(0, *total));
+        // A hole may still be filled, until the session ends (CC-127).
         let Some(size) = whole else {
             cx.start(Timer::NextChunk, cx.config.limits.chunk_reception);
             return Got::Nothing;

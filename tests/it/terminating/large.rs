@@ -748,13 +748,13 @@ fn at_pc9(config: &mut Config) {
 }
 
 #[test]
-fn golden_a_5_the_answer_line_by_line() {
+fn the_answer_is_golden_a5_line_by_line() {
     let (call, _) = Call::answered(bob_with(at_pc9), A4);
     assert_eq!(lines(&wire_reply(&call.ok, A4)), lines(A5));
 }
 
 #[test]
-fn golden_a_5_the_transfer_and_the_bye() {
+fn the_transfer_and_the_bye_are_golden_a5() {
     let mut call = Call::of(bob_with(at_pc9), A4);
     let did = call.chunk(1, &[b'x'; 2048], 3000, Continuation::More);
     assert_eq!(msrp(&did), [200]);
@@ -794,7 +794,7 @@ fn rejected(change: impl FnOnce(&mut Config), text: &str, golden: &str) {
 }
 
 #[test]
-fn golden_a_8_an_interval_that_is_too_small() {
+fn an_interval_that_is_too_small_is_refused_as_in_golden_a8() {
     rejected(
         |config| config.profile.min_se = Duration::from_secs(600),
         &A4.replace("Session-Expires: 1800", "Session-Expires: 300"),
@@ -803,7 +803,7 @@ fn golden_a_8_an_interval_that_is_too_small() {
 }
 
 #[test]
-fn golden_a_8_an_extension_that_is_not_known() {
+fn an_extension_that_is_not_known_is_refused_as_in_golden_a8() {
     rejected(
         |_| {},
         &A4.replace(
@@ -815,7 +815,7 @@ fn golden_a_8_an_extension_that_is_not_known() {
 }
 
 #[test]
-fn golden_a_8_a_medium_that_is_not_there() {
+fn a_medium_that_is_not_there_is_refused_as_in_golden_a8() {
     rejected(
         at_pc9,
         &A4.replace("m=message 7654", "m=message 0"),
