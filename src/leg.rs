@@ -301,7 +301,7 @@ impl Call {
                 (held(up, wait), Upcall::Nothing)
             }
             // Nobody refreshed it: whatever is under way, it is over (CC-22).
-            Event::Timer(Timer::Expiry) => {
+            Event::Timer(Timer::Expiry) if up.refresh != Refresh::Off => {
                 self.over(up, wait, Outcome::Failed(Failure::ConnectionLost), cx)
             }
             Event::Response(txn, response) => {
@@ -324,6 +324,7 @@ impl Call {
                 | Timer::FinalWait
                 | Timer::Repeat
                 | Timer::SuccessReport
+                | Timer::Expiry
                 | Timer::Delivery,
             )) => self.other(held(up, wait), event, cx),
         }

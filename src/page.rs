@@ -224,7 +224,9 @@ pub(crate) fn readable(request: &Request) -> Result<(), Refused<'static>> {
     }
 }
 
-/// What arrived, as the application sees it: the asserted identity first (DR-03).
+/// What arrived, as the application sees it: the asserted identity first (DR-03), and whatever the core
+/// has put in (TC-PM-07, TC-LM-09). With Date and Expires at hand, whether a page is stale is the
+/// application's to say (CC-109).
 pub(crate) fn arrival(request: &Request) -> Arrival {
     let head = &request.head;
     let from = head.from();
