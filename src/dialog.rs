@@ -169,9 +169,10 @@ impl Dialog {
 
     /// Follows the Contact of a target refresh: it is the Session Identity now (OC-LM-12, CC-13, D-15).
     pub(crate) fn retarget(&mut self, head: &Head) {
-        if let Some(Ok(target)) = head.contact().map(|contact| Uri::copy(contact.uri))
-            && target.as_str().len() <= 1024
-        {
+        let moved = head
+            .contact()
+            .filter(|contact| contact.uri != self.target.as_str() && contact.uri.len() <= 1024);
+        if let Some(Ok(target)) = moved.map(|contact| Uri::copy(contact.uri)) {
             self.target = target;
         }
     }
