@@ -197,7 +197,7 @@ fn cc_11_requests_that_met_are_tried_again() {
     assert_eq!(call.inside("UPDATE", &offer).statuses(), [491]);
     let did = call.rig.respond(&refresh, "491 Request Pending", "", "");
     let wait = did.started(Timer::Retry).unwrap();
-    assert!(wait <= Duration::from_secs(2) && wait.as_millis() % 10 == 0);
+    assert!(wait <= Duration::from_secs(2) && wait.as_millis().is_multiple_of(10));
     let again = call.rig.timer(Timer::Retry).one_sent();
     assert_eq!(again.1.method, Method::Invite);
     assert_eq!(again.1.cseq, refresh.1.cseq + 1);

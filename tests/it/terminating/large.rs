@@ -344,7 +344,8 @@ fn tc_lm_12_who_announces_no_size_is_told_our_limit() {
 fn tc_lm_12_setup_is_resolved() {
     let eager = |config: &mut Config| config.profile.setup_answer = SetupAnswer::Active;
     let keep = |_: &mut Config| {};
-    let cases: [(fn(&mut Config), &str, &str, bool); 7] = [
+    type Case<'a> = (fn(&mut Config), &'a str, &'a str, bool);
+    let cases: [Case<'_>; 7] = [
         (keep, "actpass", "passive", false),
         (eager, "actpass", "active", true),
         (keep, "active", "passive", false),
