@@ -64,9 +64,11 @@ impl Dialog {
         let local = head.header("To").unwrap_or_default();
         let remote = head.header("From").unwrap_or_default();
         let remote_tag = head.from().tag().unwrap_or_default();
-        let target = head.contact().map(|contact| contact.uri);
         // Without a Contact nothing can be sent back but where the request claims to come from.
-        let from = Uri::copy(head.from().uri)?;
+        let target = head
+            .contact()
+            .map_or(head.from().uri, |contact| contact.uri);
+        let target = Uri::copy(target)?;
         let identity = Identity {
             local,
             remote,
@@ -77,8 +79,8 @@ impl Dialog {
         Self::made(
             identity,
             head.record_routes(),
-            target,
-            &from,
+            None,
+            &target,
             0,
             Some(head.cseq()),
             cx,
@@ -165,7 +167,7 @@ impl Dialog {
         newer
     }
 
-    /// Follows the Contact of a target refresh (CC-13, D-15).
+    /// Follows the Contact of a target refresh: it is the Session Identity now (OC-LM-12, CC-13, D-15).
     pub(crate) fn retarget(&mut self, head: &Head) {
         let moved = head
             .contact()
@@ -173,12 +175,6 @@ impl Dialog {
         if let Some(Ok(target)) = moved.map(|contact| Uri::copy(contact.uri)) {
             self.target = target;
         }
-    }
-
-    /// The Session Identity (OC-LM-12).
-    #[cfg(test)]
-    pub(crate) fn target(&self) -> &Uri {
-        &self.target
     }
 
     /// The next request of ours in this dialog. `lines` are its header lines after those of the dialog.

@@ -11,6 +11,7 @@ mod rig;
 #[path = "../sim/mod.rs"]
 mod sim;
 
+mod conformance;
 mod controlling;
 mod driver;
 mod fuzz_corpus;
@@ -18,6 +19,7 @@ mod msrp_connection;
 mod originating;
 mod program;
 mod terminating;
+mod transcripts;
 mod wire_lists;
 mod wire_mime;
 mod wire_msrp;

@@ -864,7 +864,10 @@ impl World {
                 Refusal::Declined,
                 Refusal::Blocked,
                 Refusal::Anonymous,
-                Refusal::NoResources(Status(486)),
+                Refusal::NoResources {
+                    status: Status(486),
+                    retry_after: Some(5),
+                },
                 Refusal::Status(Status(404)),
                 Refusal::Status(Status(100)),
             ])),
