@@ -17,7 +17,7 @@ use simple_im::wire::sip::{Message, parse, parse_request, write_request, write_r
 use simple_im::wire::{lists, sdp};
 use simple_im::{
     Chunk, ChunkId, ClientTxn, Continuation, Entry, FailureReport, Head, Limits, Method, Outgoing,
-    Reply, Report, Status, Tag, Token, XXI
+    Reply, Report, Status, Tag, Token, XXI,
 };
 
 mod common;
@@ -128,7 +128,7 @@ const FROM: &[u8] = b"msrp://alice.example.com:7654/jshA7weztas;tcp";
 fn chunk(body: Bytes) -> Chunk {
     Chunk {
         id: ChunkId(1),
-        message: Token([1, 2, 3]),
+        message: Token::new([1, 2, 3]),
         start: 1,
         total: body.len() as u64,
         flag: Continuation::Last,
