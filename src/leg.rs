@@ -1,5 +1,6 @@
 //! One INVITE dialog that carries one MSRP session: they rise and fall together.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -8,14 +9,14 @@ use crate::action::{Fresh, Keys};
 use crate::compose::{ALLOW, ALLOWED, Lines, Speaker};
 use crate::dialog::Dialog;
 use crate::msrp::{Keep, Letter, Session, Upcall as Media};
-use crate::offer::{self, Answered, Offered};
+use crate::offer::{self, Answered, Negotiated, Offered};
 use crate::outcome::of_refusal;
 use crate::profile::Refresher;
 use crate::refresh::{Proposal, Refresh, grant, least};
 use crate::stray::stray;
 use crate::{
-    Action, ClientTxn, Context, Event, Failure, Head, Method, Methods, Outcome, Outgoing, Reply,
-    Request, Response, ServerTxn, SessionExpires, Status, Tag, Timer, TxnError, Uri,
+    Action, ClientTxn, Context, Event, Failure, Head, Method, Methods, Notice, Outcome, Outgoing,
+    Reply, Request, Response, ServerTxn, SessionExpires, Status, Tag, Timer, Token, TxnError, Uri,
 };
 
 /// One leg, as caller or as callee.
@@ -72,7 +73,6 @@ enum State {
         bye: ClientTxn,
         dialog: Dialog,
         session: Session,
-        invite: Role,
     },
     /// Nothing more will happen.
     Closed,
@@ -94,6 +94,23 @@ struct Invite {
     ids: Fresh,
     session: Session,
     ask: Proposal,
+    early: Vec<Early>,
+}
+
+/// What the first description of an early dialog makes of the session (CC-17).
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Early {
+    /// The To-tag that names the dialog.
+    tag: Bytes,
+    agreed: Result<Agreed, Failure>,
+}
+
+/// What an answer makes of the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Agreed {
+    media: Negotiated,
+    /// The origin line of the peer's description.
+    origin: Bytes,
 }
 
 /// Whom to invite, and with what.
@@ -101,8 +118,10 @@ struct Invite {
 pub(crate) struct Invitation {
     /// The Request-URI.
     pub(crate) target: Uri,
-    /// The header lines, From first, without those of the session timer.
+    /// The header lines, From first, up to those of the session timer.
     pub(crate) lines: Bytes,
+    /// The header lines after those of the session timer.
+    pub(crate) more: Bytes,
     pub(crate) body: Bytes,
     pub(crate) offered: Offered,
 }
@@ -125,7 +144,7 @@ struct Up {
 /// Which side of the INVITE that made the session we were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
-    Caller { txn: ClientTxn, cseq: u32 },
+    Caller,
     Callee,
 }
 
@@ -162,6 +181,16 @@ pub(crate) enum Upcall {
 
 type Step = (State, Upcall);
 
+/// Whether a dialog outlives the answer to a request inside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dialogue {
+    Goes,
+    Over,
+}
+
+/// The dialog is gone, or nobody knows whether it is.
+const LOST: Upcall = Upcall::Left(Outcome::Failed(Failure::ConnectionLost));
+
 /// The extensions that a dialog of ours understands.
 pub(crate) const SUPPORTED: &[&str] = &["timer"];
 
@@ -197,6 +226,7 @@ impl Leg {
             ids,
             session,
             ask: Proposal::first(cx),
+            early: Vec::new(),
         };
         invite.send(cx);
         cx.start(Timer::Ring, cx.config.limits.ring);
@@ -437,10 +467,12 @@ impl Leg {
     fn step(&mut self, state: State, event: Event<'_>, cx: &mut Context<'_>) -> Step {
         match (state, event) {
             // The INVITE of ours is under way.
-            (State::Inviting(invite) | State::Ringing(invite), Event::Response(txn, response))
-                if txn == invite.txn && response.status.is_provisional() =>
-            {
+            (
+                State::Inviting(mut invite) | State::Ringing(mut invite),
+                Event::Response(txn, response),
+            ) if txn == invite.txn && response.status.is_provisional() => {
                 self.call.learn(&response.head);
+                invite.hear(response, cx);
                 // A 100 only says that the next hop has it.
                 let news = if response.status.0 > 100 {
                     Upcall::Ringing
@@ -453,6 +485,7 @@ impl Leg {
                 if txn == invite.txn =>
             {
                 cx.stop(Timer::Ring);
+                self.call.learn(&response.head);
                 match response.status.0 {
                     200..300 => self.answered(invite, response, cx),
                     422 => self.too_small(invite, response, cx),
@@ -506,6 +539,17 @@ impl Leg {
             // Nobody says that it is over: it is (CC-03). A 2xx that comes later is ended by itself.
             (State::Cancelling(invite, why), Event::Timer(Timer::FinalWait)) => {
                 self.refused(invite.session, why, cx)
+            }
+            // Our offer is unanswered: one of the callee's has to wait (RFC 3311 §5.2).
+            (
+                state @ (State::Inviting(_)
+                | State::Ringing(_)
+                | State::CancelPending(..)
+                | State::Cancelling(..)),
+                Event::Request(txn, request),
+            ) if request.method == Method::Update && state.has_called(&request.head) => {
+                Refused::plain(491).respond_within(txn, self.call.speaker, cx);
+                (state, Upcall::Nothing)
             }
             // A session may be bound before its answer arrives.
             (State::Inviting(mut invite), Event::Msrp(event)) => {
@@ -759,24 +803,60 @@ impl Leg {
                     news,
                 )
             }
-            // A repeated 2xx, or one of a second fork (CC-04, CC-05).
-            (State::Up(up), Event::Response(txn, response)) if up.invite.is(txn) => {
-                self.again(&up.dialog, up.invite, response, cx);
-                (State::Up(up), Upcall::Nothing)
+            // The answer to a refresh of ours, or a 2xx that we have had before (CC-04, CC-05).
+            (State::Up(mut up), Event::Response(txn, response)) => {
+                match self.refreshed(&mut up, txn, Ok(response), cx) {
+                    Dialogue::Goes => (State::Up(up), Upcall::Nothing),
+                    Dialogue::Over => (self.bye(up, None, cx), LOST),
+                }
             }
-            (State::Up(up), Event::Response(txn, response)) => {
-                self.refreshed(up, txn, Ok(response), cx)
+            (State::Up(mut up), Event::TxnFailed(txn, why)) => {
+                match self.refreshed(&mut up, txn, Err(why), cx) {
+                    Dialogue::Goes => (State::Up(up), Upcall::Nothing),
+                    Dialogue::Over => (self.bye(up, None, cx), LOST),
+                }
             }
-            (State::Up(up), Event::TxnFailed(txn, why)) => self.refreshed(up, txn, Err(why), cx),
+            (
+                State::AwaitingAck {
+                    mut up,
+                    invite,
+                    reply,
+                    interval,
+                    then,
+                },
+                Event::Response(..) | Event::TxnFailed(..),
+            ) => {
+                let goes = match event {
+                    Event::Response(txn, response) => {
+                        self.refreshed(&mut up, txn, Ok(response), cx)
+                    }
+                    Event::TxnFailed(txn, why) => self.refreshed(&mut up, txn, Err(why), cx),
+                    _ => Dialogue::Goes,
+                };
+                let (then, news) = match goes {
+                    Dialogue::Goes => (then, Upcall::Nothing),
+                    Dialogue::Over => (Then::Bye, LOST),
+                };
+                let state = State::AwaitingAck {
+                    up,
+                    invite,
+                    reply,
+                    interval,
+                    then,
+                };
+                (state, news)
+            }
             (State::Up(mut up), Event::Timer(Timer::Refresh | Timer::Retry)) => {
                 self.refresh(&mut up, None, cx);
                 (State::Up(up), Upcall::Nothing)
             }
+            // Not between a 2xx of ours and its ACK, but soon after.
+            (state @ State::AwaitingAck { .. }, Event::Timer(Timer::Refresh | Timer::Retry)) => {
+                cx.start(Timer::Retry, cx.config.limits.t2);
+                (state, Upcall::Nothing)
+            }
             // Nobody refreshed it: whatever is under way, it is over (CC-22).
-            (State::Up(up), Event::Timer(Timer::Expiry)) => (
-                self.bye(up, None, cx),
-                Upcall::Left(Outcome::Failed(Failure::ConnectionLost)),
-            ),
+            (State::Up(up), Event::Timer(Timer::Expiry)) => (self.bye(up, None, cx), LOST),
             (
                 State::AwaitingAck {
                     up,
@@ -794,7 +874,7 @@ impl Leg {
                     interval,
                     then: Then::Bye,
                 },
-                Upcall::Left(Outcome::Failed(Failure::ConnectionLost)),
+                LOST,
             ),
 
             // We have said BYE.
@@ -809,22 +889,21 @@ impl Leg {
                 self.close(session, cx);
                 (State::Closed, Upcall::Nothing)
             }
+            // A 2xx to the INVITE, or to a refresh that was under way when we said BYE (CC-23).
             (
                 State::Ending {
                     bye,
                     dialog,
                     session,
-                    invite,
                 },
-                Event::Response(txn, response),
-            ) if invite.is(txn) => {
-                self.again(&dialog, invite, response, cx);
+                Event::Response(_, response),
+            ) => {
+                again(&dialog, response, cx);
                 (
                     State::Ending {
                         bye,
                         dialog,
                         session,
-                        invite,
                     },
                     Upcall::Nothing,
                 )
@@ -846,7 +925,6 @@ impl Leg {
                     bye,
                     dialog,
                     mut session,
-                    invite,
                 },
                 Event::Msrp(event),
             ) => {
@@ -859,7 +937,6 @@ impl Leg {
                         bye,
                         dialog,
                         session,
-                        invite,
                     },
                     news,
                 )
@@ -891,31 +968,23 @@ impl Leg {
 
     /// 2xx to our INVITE: ACK, and the session begins if the answer lets us.
     fn answered(&mut self, invite: Invite, response: &Response, cx: &mut Context<'_>) -> Step {
-        self.call.learn(&response.head);
+        let agreed = invite.agreed(response, cx);
         let Invite {
-            txn,
-            cseq,
             invitation,
             mut session,
             ask,
             ..
         } = invite;
-        let role = Role::Caller { txn, cseq };
+        let bad = Outcome::Failed(Failure::BadAnswer);
         let Ok(mut dialog) = Dialog::calling(response, &invitation.target, cx) else {
-            return self.refused(session, Outcome::Failed(Failure::BadAnswer), cx);
+            end_stray(response, cx);
+            return self.refused(session, bad, cx);
         };
-        let ack = dialog.ack(cseq, b"", cx);
+        let ack = dialog.ack(response.head.cseq(), b"", cx);
         cx.act(Action::SendAck(ack));
-        let answer = match response.body.description_part() {
-            Ok(Some(part)) => part.sdp().map_err(|_| Failure::BadAnswer),
-            // None at all (CC-16), two, or a body that cannot be split.
-            Ok(None) | Err(_) => Err(Failure::BadAnswer),
-        };
-        let agreed = answer.and_then(|answer| {
-            let media = offer::conclude(cx.config, &invitation.offered, &answer)?;
-            Ok((media, Bytes::copy_from_slice(answer.origin().as_bytes())))
-        });
-        let (media, origin) = match agreed {
+        // Without a Contact there is nothing to speak to for long (CC-12).
+        let reachable = response.head.contact().ok_or(Failure::BadAnswer);
+        let Agreed { media, origin } = match reachable.and(agreed) {
             Ok(agreed) => agreed,
             Err(why) => {
                 let bye = self.say_bye(&mut dialog, None, cx);
@@ -923,7 +992,6 @@ impl Leg {
                     bye,
                     dialog,
                     session,
-                    invite: role,
                 };
                 return (state, Upcall::Left(Outcome::Failed(why)));
             }
@@ -934,8 +1002,8 @@ impl Leg {
             session,
             refresh: Refresh::Off,
             refreshing: Refreshing::No,
-            ask,
-            invite: role,
+            ask: ask.settled(),
+            invite: Role::Caller,
             sdp: invitation.offered.sdp.clone(),
             origin,
         };
@@ -987,8 +1055,6 @@ impl Leg {
         cx: &mut Context<'_>,
     ) -> Step {
         let Invite {
-            txn,
-            cseq,
             invitation,
             session,
             ..
@@ -997,37 +1063,20 @@ impl Leg {
             return self.refused(session, why, cx);
         }
         let Ok(mut dialog) = Dialog::calling(response, &invitation.target, cx) else {
+            end_stray(response, cx);
             return self.refused(session, why, cx);
         };
-        let ack = dialog.ack(cseq, b"", cx);
+        let ack = dialog.ack(response.head.cseq(), b"", cx);
         cx.act(Action::SendAck(ack));
         let bye = self.say_bye(&mut dialog, None, cx);
-        let invite = Role::Caller { txn, cseq };
         (
             State::Ending {
                 bye,
                 dialog,
                 session,
-                invite,
             },
             Upcall::Left(why),
         )
-    }
-
-    /// A 2xx after the first: the same again is acknowledged again, another fork's is ended.
-    fn again(&mut self, dialog: &Dialog, invite: Role, response: &Response, cx: &mut Context<'_>) {
-        let Role::Caller { cseq, .. } = invite else {
-            return;
-        };
-        if !response.status.is_success() {
-            return;
-        }
-        if dialog.is_with(&response.head.to()) {
-            let ack = dialog.ack(cseq, b"", cx);
-            cx.act(Action::SendAck(ack));
-        } else {
-            end_stray(response, cx);
-        }
     }
 
     /// The peer has said BYE.
@@ -1047,7 +1096,6 @@ impl Leg {
             bye,
             dialog: up.dialog,
             session: up.session,
-            invite: up.invite,
         }
     }
 
@@ -1138,6 +1186,7 @@ impl Leg {
             Ok(granted) => {
                 up.dialog.retarget(&request.head);
                 self.call.learn(&request.head);
+                up.ask = up.ask.heard(&request.head);
                 let body = if request.body.is_empty() {
                     Bytes::new()
                 } else {
@@ -1200,6 +1249,7 @@ impl Leg {
         };
         up.dialog.retarget(head);
         self.call.learn(head);
+        up.ask = up.ask.heard(head);
         let body = up.sdp.clone();
         let lines = self.refreshed_lines(granted, &body, cx);
         let reply = Reply {
@@ -1243,7 +1293,14 @@ impl Leg {
     /// Refreshes the session: UPDATE without body if the peer knows it, else re-INVITE with the
     /// description as it stands (RFC 4028 §7.4).
     fn refresh(&mut self, up: &mut Up, method: Option<Method>, cx: &mut Context<'_>) {
-        let (Refreshing::No, Refresh::On { seconds, .. }) = (up.refreshing, up.refresh) else {
+        let (
+            Refreshing::No,
+            Refresh::On {
+                seconds,
+                ours: true,
+            },
+        ) = (up.refreshing, up.refresh)
+        else {
             return;
         };
         let knows = self
@@ -1257,19 +1314,14 @@ impl Leg {
         });
         let txn = self.call.mint();
         let mine = Some(Refresher::Uac);
+        up.ask = up.ask.again(seconds);
         let mut lines = cx.lines();
         lines
             .contact(self.call.speaker, false)
             .user_agent(self.call.speaker)
             .line("Allow", ALLOW)
             .line("Supported", "timer")
-            .session_expires(
-                seconds
-                    .max(up.ask.min_se.unwrap_or(0))
-                    .max(crate::refresh::SHORTEST),
-                mine,
-                up.ask.min_se,
-            )
+            .session_expires(up.ask.seconds, mine, up.ask.min_se)
             .privacy(self.call.anonymous);
         let body = if method == Method::Invite {
             lines.line("Content-Type", "application/sdp");
@@ -1290,34 +1342,27 @@ impl Leg {
     /// The answer to our refresh, or its lack.
     fn refreshed(
         &mut self,
-        mut up: Up,
+        up: &mut Up,
         txn: ClientTxn,
         answer: Result<&Response, TxnError>,
         cx: &mut Context<'_>,
-    ) -> Step {
+    ) -> Dialogue {
         let (method, cseq) = match up.refreshing {
             Refreshing::Yes {
                 txn: ours,
                 method,
                 cseq,
             } if ours == txn => (method, cseq),
-            // A refresh INVITE's 2xx again, or news of something that is long over.
+            // An INVITE's 2xx again, or news of something that is long over.
             Refreshing::Yes { .. } | Refreshing::No => {
                 if let Ok(response) = answer {
-                    let late = response.status.is_success()
-                        && response.head.cseq_method() == Method::Invite;
-                    if late && up.dialog.is_with(&response.head.to()) {
-                        let ack = up.dialog.ack(response.head.cseq(), b"", cx);
-                        cx.act(Action::SendAck(ack));
-                    }
+                    again(&up.dialog, response, cx);
                 }
-                return (State::Up(up), Upcall::Nothing);
+                return Dialogue::Goes;
             }
         };
         let status = match answer {
-            Ok(response) if response.status.is_provisional() => {
-                return (State::Up(up), Upcall::Nothing);
-            }
+            Ok(response) if response.status.is_provisional() => return Dialogue::Goes,
             Ok(response) => response.status.0,
             Err(TxnError::Timeout) => 408,
             Err(_) => 503,
@@ -1331,40 +1376,35 @@ impl Leg {
                 }
                 up.dialog.retarget(&response.head);
                 self.call.learn(&response.head);
+                up.ask = up.ask.granted();
                 up.refresh
                     .agree(response.head.session_expires(), Refresher::Uac, cx);
             }
-            (408 | 481, _) => {
-                return (
-                    self.bye(up, None, cx),
-                    Upcall::Left(Outcome::Failed(Failure::ConnectionLost)),
-                );
-            }
+            (408 | 481, _) => return Dialogue::Over,
             (422, Ok(response)) => {
                 if let Some(ask) = up.ask.after_422(&response.head) {
                     up.ask = ask;
-                    self.refresh(&mut up, Some(method), cx);
+                    self.refresh(up, Some(method), cx);
                 }
             }
             // The peer knows no UPDATE after all (CC-21).
             (405 | 501, _) if method == Method::Update => {
-                self.refresh(&mut up, Some(Method::Invite), cx)
+                self.refresh(up, Some(Method::Invite), cx)
             }
             // Two requests have met: the owner of the Call-ID waits longer (RFC 3261 §14.1, CC-11).
             (491, _) => {
-                let ours = matches!(up.invite, Role::Caller { .. });
+                let ours = up.invite == Role::Caller;
                 let tens = if ours {
                     210 + cx.draw() % 191
                 } else {
                     cx.draw() % 201
                 };
                 cx.start(Timer::Retry, Duration::from_millis(tens * 10));
-                up.refreshing = Refreshing::No;
             }
             // Anything else leaves the session as it is until it expires.
             _ => {}
         }
-        (State::Up(up), Upcall::Nothing)
+        Dialogue::Goes
     }
 
     /// 500 with a random time to wait (RFC 3261 §14.2, RFC 3311 §5.2).
@@ -1390,13 +1430,87 @@ impl Call {
     }
 }
 
+impl State {
+    /// Whether this is an INVITE of ours with the Call-ID of a request.
+    fn has_called(&self, head: &Head) -> bool {
+        let (Self::Inviting(invite)
+        | Self::Ringing(invite)
+        | Self::CancelPending(invite, _)
+        | Self::Cancelling(invite, _)) = self
+        else {
+            return false;
+        };
+        Token::read(head.call_id()) == Some(invite.ids.token)
+    }
+}
+
 impl Invite {
+    /// Keeps the first description of each early dialog: it is the answer, whatever follows (RFC 3261
+    /// §13.2.1, CC-17).
+    fn hear(&mut self, response: &Response, cx: &mut Context<'_>) {
+        let to = response.head.to();
+        let Some(tag) = to
+            .tag()
+            .filter(|tag| tag.len() <= cx.config.limits.dialog_octets)
+        else {
+            return;
+        };
+        if self.first(tag).is_some() || self.early.len() >= cx.config.limits.forks {
+            return;
+        }
+        if let Some(agreed) = self.concluded(response, cx) {
+            let tag = Bytes::copy_from_slice(tag.as_bytes());
+            self.early.push(Early { tag, agreed });
+        }
+    }
+
+    fn first(&self, tag: &str) -> Option<&Result<Agreed, Failure>> {
+        let same = |early: &&Early| early.tag.eq_ignore_ascii_case(tag.as_bytes());
+        self.early.iter().find(same).map(|early| &early.agreed)
+    }
+
+    /// What the description in a response makes of the session; `None` if there is none.
+    fn concluded(&self, response: &Response, cx: &Context<'_>) -> Option<Result<Agreed, Failure>> {
+        let part = match response.body.description_part() {
+            Ok(part) => part?,
+            // Two of them, or a body that cannot be split.
+            Err(_) => return Some(Err(Failure::BadAnswer)),
+        };
+        let answer = part.sdp().map_err(|_| Failure::BadAnswer);
+        Some(answer.and_then(|answer| {
+            let media = offer::conclude(cx.config, &self.invitation.offered, &answer)?;
+            let origin = Bytes::copy_from_slice(answer.origin().as_bytes());
+            Ok(Agreed { media, origin })
+        }))
+    }
+
+    /// What a 2xx makes of the session.
+    fn agreed(&self, response: &Response, cx: &mut Context<'_>) -> Result<Agreed, Failure> {
+        // The answer must be in the 2xx, wherever else it has been before (CC-16).
+        let last = self
+            .concluded(response, cx)
+            .unwrap_or(Err(Failure::BadAnswer));
+        let tag = response.head.to().tag().unwrap_or_default();
+        match self.first(tag) {
+            Some(first) if *first != last => {
+                cx.act(Action::Tell(Notice::AnswerChanged));
+                if cx.config.profile.answer_from_2xx {
+                    last
+                } else {
+                    first.clone()
+                }
+            }
+            _ => last,
+        }
+    }
+
     fn send(&self, cx: &mut Context<'_>) {
         let refresher = cx.config.profile.refresher;
         let mut lines = cx.lines();
         let head = lines
             .lines(&self.invitation.lines)
             .session_expires(self.ask.seconds, refresher, self.ask.min_se)
+            .lines(&self.invitation.more)
             .take();
         cx.act(Action::SendRequest(Outgoing {
             method: Method::Invite,
@@ -1426,12 +1540,6 @@ impl Up {
     fn quiet(&mut self, cx: &mut Context<'_>) {
         self.refresh.stop(cx);
         cx.stop(Timer::Retry);
-    }
-}
-
-impl Role {
-    fn is(self, txn: ClientTxn) -> bool {
-        matches!(self, Self::Caller { txn: ours, .. } if ours == txn)
     }
 }
 
@@ -1609,6 +1717,20 @@ fn respond(txn: ServerTxn, status: u16, head: Bytes, body: Bytes, cx: &mut Conte
             body,
         },
     ));
+}
+
+/// A 2xx to an INVITE that has had its ACK: the same again is acknowledged again, with the CSeq number
+/// of its INVITE (CC-04), another fork's is ended (CC-05).
+fn again(dialog: &Dialog, response: &Response, cx: &mut Context<'_>) {
+    if !response.status.is_success() || response.head.cseq_method() != Method::Invite {
+        return;
+    }
+    if dialog.is_with(&response.head.to()) {
+        let ack = dialog.ack(response.head.cseq(), b"", cx);
+        cx.act(Action::SendAck(ack));
+    } else {
+        end_stray(response, cx);
+    }
 }
 
 /// ACK and BYE for a 2xx that nobody waits for (CC-03, CC-05, CC-82). The answer to the BYE names a

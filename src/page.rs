@@ -161,6 +161,15 @@ impl Inbox {
         }
     }
 
+    /// Refuses one of those that are undecided; false if there is none.
+    pub(crate) fn refuse_one(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some((_, txn)) = self.asked.pop() else {
+            return false;
+        };
+        refuse(Refused::plain(480), txn, cx);
+        true
+    }
+
     /// Nobody decided in time.
     pub(crate) fn give_up(&mut self, cx: &mut Context<'_>) {
         for (_, txn) in core::mem::take(&mut self.asked) {

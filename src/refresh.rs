@@ -30,6 +30,34 @@ impl Proposal {
         }
     }
 
+    /// What holds once there is a dialog: what the way to it asked for is forgotten (RFC 4028 §7.4).
+    pub(crate) fn settled(self) -> Self {
+        Self {
+            min_se: None,
+            refused: 0,
+            ..self
+        }
+    }
+
+    /// The next refresh asks for the interval that was granted, or for what peers made us ask for since.
+    pub(crate) fn again(self, seconds: u32) -> Self {
+        let seconds = seconds.max(SHORTEST).max(self.min_se.unwrap_or(0));
+        Self { seconds, ..self }
+    }
+
+    /// A refresh has succeeded.
+    pub(crate) fn granted(self) -> Self {
+        Self { refused: 0, ..self }
+    }
+
+    /// A refresh of the peer's: what it names as least holds for ours too (RFC 4028 §7.4).
+    pub(crate) fn heard(self, head: &Head) -> Self {
+        let min_se = self
+            .min_se
+            .max(head.min_se().map(|least| least.max(SHORTEST)));
+        Self { min_se, ..self }
+    }
+
     /// What to ask for after 422: the largest Min-SE so far. `None` if it names none, if it does not
     /// rise (CC-18), or if there were three already.
     pub(crate) fn after_422(self, head: &Head) -> Option<Self> {

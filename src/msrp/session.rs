@@ -96,7 +96,9 @@ impl Session {
             own: self.own.clone(),
             peer,
         }));
-        if self.link == Link::Awaited {
+        // A connection that came before the answer and broke again may come anew.
+        if self.link != Link::Up {
+            self.link = Link::Awaited;
             cx.start(Timer::Bind, wait);
         }
         if media.can_receive {
