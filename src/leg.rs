@@ -1487,9 +1487,9 @@ impl Invite {
     /// What a 2xx makes of the session.
     fn agreed(&self, response: &Response, cx: &mut Context<'_>) -> Result<Agreed, Failure> {
         // The answer must be in the 2xx, wherever else it has been before (CC-16).
-        let last = self
-            .concluded(response, cx)
-            .unwrap_or(Err(Failure::BadAnswer));
+        let Some(last) = self.concluded(response, cx) else {
+            return Err(Failure::BadAnswer);
+        };
         let tag = response.head.to().tag().unwrap_or_default();
         match self.first(tag) {
             Some(first) if *first != last => {
