@@ -16,7 +16,8 @@ pub(crate) struct Dialog {
     lines: Bytes,
     call_id: Bytes,
     remote_tag: Bytes,
-    /// Where requests go: the remote target, known to the upper layers as Session Identity (D-14, D-15).
+    /// Where requests go: the remote target, known to the upper layers as Session Identity (OC-LM-12,
+    /// D-14, D-15).
     target: Uri,
     /// The first route, if it is a strict router's: requests are addressed to it, and the target
     /// follows last in Route (RFC 3261 §12.2.1.1).
@@ -172,12 +173,6 @@ impl Dialog {
                 self.target = target;
             }
         }
-    }
-
-    /// The Session Identity (OC-LM-12).
-    #[cfg(test)]
-    pub(crate) fn target(&self) -> &Uri {
-        &self.target
     }
 
     /// The next request of ours in this dialog. `lines` are its header lines after those of the dialog.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::compose::{ALLOW, Lines, Speaker};
 use crate::leg::{Invitation, Leg, Refused, Upcall};
 use crate::msrp::{Keep, Letter, Upcall as Media};
-use crate::offer::{self, Direction, Identity, Wanted};
+use crate::offer::{self, Direction, Identity, Negotiated, Wanted};
 use crate::page::{self, Inbox, Page};
 use crate::profile::{MultipartPolicy, Profile, SessionParam, SizeBasis};
 use crate::roster::{self, CopyControl, Entry};
@@ -65,6 +65,10 @@ pub struct Originating {
 }
 
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a machine is in one state; a box would cost a block a message"
+)]
 enum State {
     #[default]
     Idle,
@@ -677,7 +681,7 @@ impl Message {
         let why = match media {
             // No octet is sent to a peer that does not list its type (CC-47, table 3.5), or takes less (CC-48).
             Some(media) if !media.can_send => Failure::BadAnswer,
-            Some(media) if !media.accepts(self.content.kind()) => Failure::UnsupportedType,
+            Some(media) if !self.content.suits(media) => Failure::UnsupportedType,
             Some(media) if media.max_size.is_some_and(|most| self.size() > most) => {
                 Failure::TooLarge
             }
@@ -899,6 +903,15 @@ impl Content {
             lines.line("Content-Disposition", "attachment");
         }
         lines.line("Content-Type", self.kind())
+    }
+
+    /// Whether the peer receives this type, and what it wraps (table 3.5).
+    fn suits(&self, media: &Negotiated) -> bool {
+        let wrapped = self
+            .is_wrapped()
+            .then(|| mime::wrapped_type(&self.body))
+            .flatten();
+        media.accepts(self.kind()) && wrapped.is_none_or(|kind| media.accepts_wrapped(kind))
     }
 
     fn is_wrapped(&self) -> bool {

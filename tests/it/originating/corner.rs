@@ -391,6 +391,36 @@ fn cc_47_nothing_is_sent_to_a_peer_that_does_not_take_its_type() {
 }
 
 #[test]
+fn cc_47_what_is_wrapped_must_be_taken_too() {
+    let body = "From: <sip:alice@example.com>\r\nTo: <sip:bob@example.com>\r\n\r\n\
+                Content-Type: text/html\r\n\r\n<p>hi</p>";
+    let draft = || {
+        Draft::new(
+            bob(),
+            Content::new("message/cpim", bytes::Bytes::from(body)),
+        )
+    };
+    for (types, taken) in [
+        ("message/cpim", false),
+        ("message/cpim text/plain", false),
+        ("message/cpim text/html", true),
+        ("message/cpim\na=accept-wrapped-types:text/*", true),
+        ("*", true),
+    ] {
+        let mut rig = alice_with(|config| config.profile.pager_limit = 0);
+        let sent = send(&mut rig, draft());
+        let sdp = answer_sdp("").replace("accept-types:*", &format!("accept-types:{types}"));
+        let did = rig.respond(&sent, "200 OK", ACCEPTED, &sdp);
+        let expected = if taken {
+            &[Method::Ack][..]
+        } else {
+            &[Method::Ack, Method::Bye]
+        };
+        assert_eq!(methods(&did), expected, "{types}");
+    }
+}
+
+#[test]
 fn cc_48_nothing_is_sent_to_a_peer_that_takes_less() {
     let outcome = answer_outcome(ACCEPTED, &answer_sdp("a=max-size:2999\n"));
     assert_eq!(outcome, Outcome::Failed(Failure::TooLarge));

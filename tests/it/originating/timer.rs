@@ -302,6 +302,15 @@ fn cc_11_the_owner_of_the_call_waits_longer_after_491() {
 }
 
 #[test]
+fn a_retry_ends_with_the_session() {
+    let (mut rig, _, _) = agreed(&format!("{UPDATE}Session-Expires: 1800;refresher=uac\n"));
+    let update = refresh(&mut rig);
+    rig.respond(&update, "491 Request Pending", "", "");
+    let (_, did) = rig.command(|alice, cx| alice.cancel(cx));
+    assert!(did.has(|action| *action == Action::StopTimer(Timer::Retry)));
+}
+
+#[test]
 fn a_refresh_under_way_is_not_lost_while_the_peers_2xx_awaits_its_ack() {
     let (mut rig, sent, _) = agreed(&format!("{UPDATE}Session-Expires: 1800;refresher=uac\n"));
     let update = refresh(&mut rig);
