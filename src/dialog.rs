@@ -35,7 +35,8 @@ const NO_DIALOG: Flaw = Flaw {
 
 impl Dialog {
     /// The caller's side of the dialog that a response makes: 101 to 199 with a To-tag, or 2xx
-    /// (RFC 3261 §12.1.2). `request` is the target of the INVITE, which stands in for a missing
+    /// (RFC 3261 §12.1.2). Nothing is taken from an earlier response: route set and tag are those of
+    /// this one (CC-14, CC-15). `request` is the target of the INVITE, which stands in for a missing
     /// Contact (CC-12).
     pub(crate) fn calling(
         response: &Response,

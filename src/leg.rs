@@ -195,7 +195,7 @@ const LOST: Upcall = Upcall::Left(Outcome::Failed(Failure::ConnectionLost));
 pub(crate) const SUPPORTED: &[&str] = &["timer"];
 
 impl Leg {
-    /// Invites. The session is open from now on: the peer may connect before its answer arrives.
+    /// Invites (OC-LM-03). The session is open from now on: the peer may connect before its answer arrives.
     pub(crate) fn invite(
         invitation: Invitation,
         speaker: Speaker,
@@ -1012,6 +1012,7 @@ impl Leg {
         (
             State::Up(up),
             Upcall::Answered {
+                // The 2xx alone says so, whatever a provisional response said (CC-41).
                 focus: response.head.is_focus(),
             },
         )
@@ -1099,7 +1100,8 @@ impl Leg {
         }
     }
 
-    /// BYE within the dialog (OC-LM-35 to OC-LM-38).
+    /// BYE within the dialog, to its target and by its route set (OC-LM-35, OC-LM-36, OC-LM-38), anonymous if
+    /// the INVITE was (OC-LM-37), and with `Supported: timer` as every request (OC-LM-09).
     fn say_bye(
         &mut self,
         dialog: &mut Dialog,

@@ -383,7 +383,7 @@ impl Originating {
         Self::default()
     }
 
-    /// Sends a message, by MESSAGE or as a large message (OC-PM-01, OC-LM-01).
+    /// Sends a message, by MESSAGE or as a large message (OC-PM-01, OC-PM-08, OC-LM-01, OC-LM-15).
     ///
     /// Its outcome is told once for each recipient: for a list in the order of the list without
     /// duplicates and without the sender, for a group once.
@@ -410,6 +410,7 @@ impl Originating {
             success: draft.success_report,
             failure: draft.failure_report,
         };
+        // The rule is for the request as it will be: all headers, all octets, the list too (CC-27, CC-28, CC-29).
         let page = message.page(cx)?;
         let size = match cx.config.profile.size_basis {
             SizeBasis::WholeRequest => page.wire_len(),
@@ -638,7 +639,8 @@ impl Message {
                 stop_waiting(progress, cx);
                 self.end(leg, Outcome::Failed(why), focus, cx)
             }
-            // It has everything: that the session ends at once changes nothing (CC-44, DR-11).
+            // It has everything: that the session ends at once changes nothing (CC-44, DR-11). Before,
+            // whatever ends the session ends the message (CC-50).
             (Progress::AwaitReport { focus }, Upcall::PeerLeft | Upcall::Left(_)) => {
                 stop_waiting(progress, cx);
                 Progress::Ending {
@@ -722,6 +724,7 @@ impl Message {
         );
     }
 
+    /// The session has done what it was for, or cannot: it is released (OC-LM-31, OC-LM-33).
     fn end(&self, leg: &mut Leg, outcome: Outcome, focus: bool, cx: &mut Context<'_>) -> Progress {
         leg.end(outcome, None, cx);
         Progress::Ending { outcome, focus }
@@ -752,7 +755,7 @@ impl Message {
         }
     }
 
-    /// The MESSAGE that would carry it (OC-PM rows).
+    /// The MESSAGE that would carry it. Its route set is the stack's (OC-PM-16).
     fn page(&self, cx: &mut Context<'_>) -> Result<Outgoing, Misuse> {
         let config = cx.config;
         let target = self.request_uri(config.account.exploder.as_ref(), cx)?;
@@ -774,6 +777,7 @@ impl Message {
             .from(config.account.address.as_str(), self.anonymous)
             .line("Max-Forwards", 70)
             .accept_contact(config.profile.accept_contact_message);
+        // RFC 3428 §4 forbids it, the seeds demand it (OC-PM-05, D-10).
         if config.profile.contact_in_message {
             lines.contact(Speaker::Client, false);
         }
@@ -793,11 +797,13 @@ impl Message {
         Ok(page::compose(ClientTxn(0), target, head, body, cx))
     }
 
-    /// The INVITE that announces it (OC-LM rows).
+    /// The INVITE that announces it (OC-LM-03). Its route set is the stack's (OC-LM-29).
     fn invite(&self, cx: &mut Context<'_>) -> Result<Leg, Misuse> {
         let config = cx.config;
         let target = self.request_uri(None, cx)?;
         let id = cx.session_id();
+        // One line that says where we are, what we take, that we send and how much (OC-LM-23, OC-LM-24,
+        // OC-LM-25, OC-LM-26, OC-LM-27).
         let offered = offer::offer(
             cx,
             id,
@@ -860,7 +866,8 @@ impl Message {
         ))
     }
 
-    /// R-URI and To (OC-PM-09, -11 to -14, OC-LM-16, -18 to -20).
+    /// R-URI and To: the recipient (OC-PM-09, OC-LM-16), the service that distributes to a list (OC-PM-11,
+    /// OC-PM-12, OC-LM-18), or the group with its Session Type (OC-PM-13, OC-PM-14, OC-LM-19, OC-LM-20).
     fn request_uri(&self, exploder: Option<&Uri>, cx: &Context<'_>) -> Result<Uri, Misuse> {
         let (account, profile) = (&cx.config.account, &cx.config.profile);
         match &self.target {
@@ -919,6 +926,7 @@ impl Content {
     }
 }
 
+/// Who the recipients are, for the service (OC-PM-10, OC-LM-17).
 fn list_part(list: &Bytes) -> mime::OutPart<'_> {
     let lines =
         "Content-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n";
@@ -1007,6 +1015,7 @@ fn of_kind(uri: &Uri, param: &str) -> Result<Uri, Misuse> {
     uri.with_param(param).map_err(|_| Misuse::Malformed)
 }
 
+/// A focus confirms that it took the job, and says nothing of the recipients (CC-61).
 fn confirmed(focus: bool) -> Outcome {
     if focus {
         Outcome::AcceptedByServer

@@ -112,7 +112,7 @@ pub(crate) enum Refresh {
 }
 
 impl Refresh {
-    /// Starts, restarts or stops the timers after a 2xx. `mine` is the side that we had in its
+    /// Starts, restarts or stops the timers after a 2xx (OC-LM-13). `mine` is the side that we had in its
     /// transaction: the refresher is named relative to that (CC-20).
     pub(crate) fn agree(
         &mut self,

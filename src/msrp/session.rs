@@ -54,7 +54,7 @@ pub(crate) enum Upcall {
     Received(Whole),
     /// A message ended before it was complete; the application has been told.
     Incomplete,
-    /// The connection is gone or never came.
+    /// The connection is gone (CC-50) or never came (CC-49, CC-57). Nothing else is tried.
     Lost(Failure),
 }
 
