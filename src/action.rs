@@ -36,7 +36,10 @@ pub enum Action {
     /// Tell the application.
     Tell(Notice),
 
-    /// Be ready for this MSRP session: await the peer's connection, or connect and send.
+    /// Be ready for this MSRP session: await the peer's connection, or connect.
+    ///
+    /// Comes before our session description leaves, without the peer's path, and for the same session
+    /// id again when offer and answer have agreed on who connects where.
     OpenMsrp(OpenMsrp),
     /// Send one chunk.
     SendChunk(Chunk),
@@ -311,7 +314,8 @@ pub enum Notice {
         /// Its size in octets.
         size: u64,
     },
-    /// An incoming message ended before it was complete (TC-LM-18).
+    /// An incoming message ended before it was complete (TC-LM-18), or an invitation was accepted
+    /// and no message came: then it is message 0, of which nothing was received.
     Incomplete {
         /// Which message.
         message: MessageId,

@@ -66,9 +66,11 @@ impl Dialog {
         let local = head.header("To").unwrap_or_default();
         let remote = head.header("From").unwrap_or_default();
         let remote_tag = head.from().tag().unwrap_or_default();
-        let target = head.contact().map(|contact| contact.uri);
         // Without a Contact nothing can be sent back but where the request claims to come from.
-        let from = Uri::copy(head.from().uri)?;
+        let target = head
+            .contact()
+            .map_or(head.from().uri, |contact| contact.uri);
+        let target = Uri::copy(target)?;
         let identity = Identity {
             local,
             remote,
@@ -79,8 +81,8 @@ impl Dialog {
         Self::made(
             identity,
             head.record_routes(),
-            target,
-            &from,
+            None,
+            &target,
             0,
             Some(head.cseq()),
             cx,
@@ -167,12 +169,13 @@ impl Dialog {
         newer
     }
 
-    /// Follows the Contact of a target refresh (CC-13, D-15).
+    /// Follows the Contact of a target refresh: it is the Session Identity now (OC-LM-12, CC-13, D-15).
     pub(crate) fn retarget(&mut self, head: &Head) {
-        if let Some(Ok(target)) = head.contact().map(|contact| Uri::copy(contact.uri)) {
-            if target.as_str().len() <= 1024 {
-                self.target = target;
-            }
+        let moved = head
+            .contact()
+            .filter(|contact| contact.uri != self.target.as_str() && contact.uri.len() <= 1024);
+        if let Some(Ok(target)) = moved.map(|contact| Uri::copy(contact.uri)) {
+            self.target = target;
         }
     }
 

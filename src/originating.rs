@@ -481,8 +481,7 @@ impl Originating {
                 };
             }
         }
-        let told = message.told(last.outcome, Open::No);
-        self.tell(told, cx)
+        message.told(last.outcome, Open::No).tell(cx)
     }
 
     fn large(
@@ -511,37 +510,29 @@ impl Originating {
                 progress,
             };
         }
-        if !self.inbox.is_empty() {
-            cx.stop(Timer::Decide);
-        }
+        self.inbox.close(cx);
         let outcome = match progress {
             Progress::Ending { outcome, .. } => outcome,
             _ => Outcome::Failed(Failure::Incomplete),
         };
-        self.tell(message.told(outcome, Open::Yes), cx)
+        message.told(outcome, Open::Yes).tell(cx)
     }
+}
 
-    /// Tells the outcome to each recipient, a batch at a time, after the last pages are refused.
-    fn tell(&mut self, mut told: Told, cx: &mut Context<'_>) -> State {
-        loop {
-            if cx.pushed() + 2 >= cx.config.limits.batch.max(16) {
+impl Told {
+    /// Tells the outcome to each recipient, a batch at a time.
+    fn tell(mut self, cx: &mut Context<'_>) -> State {
+        while self.next < self.recipients {
+            if cx.pushed() + 2 >= cx.config.limits.batch.max(32) {
                 cx.start(Timer::Continue, core::time::Duration::ZERO);
-                return State::Telling(told);
+                return State::Telling(self);
             }
-            if self.inbox.refuse_one(cx) {
-                continue;
-            }
-            if told.next == told.recipients {
-                break;
-            }
-            cx.act(Action::Tell(Notice::Outcome(
-                THE_MESSAGE,
-                RecipientId(told.next),
-                told.outcome,
-            )));
-            told.next += 1;
+            let recipient = RecipientId(self.next);
+            let notice = Notice::Outcome(THE_MESSAGE, recipient, self.outcome);
+            cx.act(Action::Tell(notice));
+            self.next += 1;
         }
-        if told.leg == Open::Yes {
+        if self.leg == Open::Yes {
             cx.act(Action::Closed);
         }
         State::Closed
@@ -570,7 +561,7 @@ impl Machine for Originating {
                 },
                 event,
             ) => self.large(leg, message, progress, event, cx),
-            (State::Telling(told), Event::Timer(Timer::Continue)) => self.tell(told, cx),
+            (State::Telling(told), Event::Timer(Timer::Continue)) => told.tell(cx),
             (state @ (State::Idle | State::Telling(_) | State::Closed), event) => {
                 stranger(event, cx);
                 state

@@ -13,8 +13,8 @@ use crate::{ClientTxn, Config, Fresh, Method, Outgoing, Response, Tag, Token, Ur
 /// `None` if it is no 2xx to an INVITE, or if it is not an INVITE of ours: its Call-ID and From-tag
 /// must be ones that nobody without `config.key` could have made up.
 ///
-/// Nobody awaits the answer to the BYE: send it in a transaction without a machine; `txn` means
-/// nothing in either. The first route is taken for a loose router, as every one since RFC 3261 is.
+/// Nobody awaits the answer to the BYE: send it in a transaction without a machine. `txn` is
+/// [`ClientTxn::NOBODY`] in both. The first route is taken for a loose router, as every one since RFC 3261 is.
 pub fn stray(response: &Response, config: &Config) -> Option<[Outgoing; 2]> {
     let head = &response.head;
     if !response.status.is_success() || head.cseq_method() != Method::Invite {
@@ -42,7 +42,7 @@ pub fn stray(response: &Response, config: &Config) -> Option<[Outgoing; 2]> {
     let lines = lines.freeze();
     let say = |method, cseq| Outgoing {
         method,
-        txn: ClientTxn(0),
+        txn: ClientTxn::NOBODY,
         cseq,
         fresh: None,
         target: target.clone(),

@@ -94,6 +94,7 @@ impl Fanout {
 
     pub(super) fn handle(&mut self, leg: LegId, event: Event<'_>, cx: &mut Context<'_>) {
         let place = (leg.slot() as usize).checked_sub(1);
+        let place = place.filter(|_| leg.generation() == 0);
         let member = place
             .and_then(|place| self.members.get_mut(place))
             .map(|(_, progress)| progress);
@@ -105,13 +106,17 @@ impl Fanout {
         };
         let recipient = RecipientId(u32::try_from(place).unwrap_or(u32::MAX));
         let outcome = match (*progress, event) {
-            (Progress::Sent | Progress::Slow, Event::Response(_, response))
+            (Progress::Sent | Progress::Slow, Event::Response(ClientTxn(0), response))
                 if !response.status.is_provisional() =>
             {
                 Some(of_message(response))
             }
-            (Progress::Sent | Progress::Slow, Event::TxnFailed(_, why)) => Some(of_silence(why)),
-            (Progress::Sent, Event::Response(..) | Event::Timer(Timer::Patience)) => None,
+            (Progress::Sent | Progress::Slow, Event::TxnFailed(ClientTxn(0), why)) => {
+                Some(of_silence(why))
+            }
+            (Progress::Sent, Event::Response(ClientTxn(0), _) | Event::Timer(Timer::Patience)) => {
+                None
+            }
             (_, event) => return stranger(event, cx),
         };
         // Its place of the window is free, whatever it said (seam 17).

@@ -202,10 +202,13 @@ impl Sending {
 
     /// 30 s without a response: a failure, or with Failure-Report partial the good news.
     pub(crate) fn overdue(&mut self, cx: &mut Context<'_>) -> Sent {
+        let quiet = self.sent == self.size && self.unanswered.is_empty();
         match (self.progress, self.failure) {
-            (Progress::Going, FailureReport::Yes) => self.failed(Failure::NoResponse, cx),
-            (Progress::Going, _) => self.taken(),
-            (Progress::Taken | Progress::Failed, _) => Sent::Nothing,
+            (Progress::Going, FailureReport::Yes) if self.is_awaiting() => {
+                self.failed(Failure::NoResponse, cx)
+            }
+            (Progress::Going, FailureReport::Partial) if quiet => self.taken(),
+            (Progress::Going | Progress::Taken | Progress::Failed, _) => Sent::Nothing,
         }
     }
 

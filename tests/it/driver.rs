@@ -1043,7 +1043,9 @@ mod simulator {
             true,
             "after it was closed",
         );
-        check(&[start(Timer::Ring)], false, false, "before it was opened");
+        let released = [Action::ReleaseMsrp];
+        check(&released, false, false, "before it was opened");
+        check(&[start(Timer::Ring)], false, true, "while {Ring} run");
         let ringing = [open(), start(Timer::Ring), closed()];
         check(&ringing, false, true, "while {Ring} run");
         check(&[open(), msrp(), closed()], false, true, "never released");
@@ -1229,5 +1231,173 @@ mod simulator {
             short += usize::from(received < SIZE);
         }
         assert!(short > 0);
+    }
+}
+
+/// The roles, joined by the simulator.
+mod roles {
+    use super::*;
+
+    use simple_im::{
+        Access, Content, Controlling, Draft, Notice, Originating, Question, RecipientId, Target,
+        Terminating,
+    };
+
+    use crate::sim::net::{Faults, Net};
+    use crate::sim::node::{Actor, Decision, Node};
+
+    const BAD: Faults = Faults {
+        loss: 20,
+        duplicate: 20,
+        delay: (Duration::from_millis(5), Duration::from_millis(900)),
+        piece: 500,
+    };
+
+    const USERS: [&str; 4] = ["alice", "bob", "carol", "dave"];
+
+    fn uri(user: &str, host: &str) -> Uri {
+        Uri::copy(&format!("sip:{user}@{host}.example")).unwrap()
+    }
+
+    fn node(name: &str, seed: u64) -> Node {
+        let msrp = MsrpAuthority {
+            host: format!("{name}.example"),
+            port: 2855,
+            tls: false,
+        };
+        let account = Account::new(uri(name, name), uri(name, name));
+        let config = Config::new(account, msrp, [seed, 1]);
+        let factory = |role, _: &Request| -> Box<dyn Actor> {
+            match role {
+                Role::Controlling => Box::new(Controlling::new()),
+                _ => Box::new(Terminating::new()),
+            }
+        };
+        let host = |question: &Question| {
+            let decision = match question {
+                Question::Access { .. } => Decision::Access(Access {
+                    exists: true,
+                    allowed: true,
+                    anonymity: true,
+                }),
+                Question::Members { .. } => Decision::Members(Ok(USERS.map(|u| uri(u, u)).into())),
+                _ => Decision::Accept,
+            };
+            (Duration::from_millis(700), decision)
+        };
+        let name = format!("{name}.example");
+        Node::new(&name, config, seed, Box::new(factory), Box::new(host))
+    }
+
+    /// What is done while a message is under way.
+    #[derive(Clone, Copy, Debug)]
+    enum Meddling {
+        Nothing,
+        Close(Duration),
+        Cut(Duration),
+    }
+
+    /// Alice sends a message of `size` octets; returns how many users have got it whole.
+    fn send(
+        to: &Uri,
+        size: usize,
+        faults: Faults,
+        seed: u64,
+        ghosts: bool,
+        meddling: Meddling,
+    ) -> usize {
+        let mut net = Net::new(seed, faults);
+        for (n, name) in (0..).zip(USERS.into_iter().chain(["im"])) {
+            let mut node = node(name, seed * 10 + n);
+            node.ghosts = ghosts;
+            if name == "im" {
+                node.serve();
+            }
+            net.join(node, &[]);
+        }
+        net.at(0, |node, now| {
+            let content = Content::new("text/plain", vec![b'x'; size].into());
+            let draft = Draft::new(Target::One(to.clone()), content);
+            let (machine, message) = node.open(now, |cx| {
+                let mut machine = Originating::new();
+                let message = machine.send(draft, cx).unwrap();
+                (machine, message)
+            });
+            node.monitor.expect(machine, message, RecipientId(0));
+        });
+        match meddling {
+            Meddling::Nothing => {}
+            Meddling::Close(after) => {
+                net.run_for(after);
+                net.at(0, Node::close);
+            }
+            Meddling::Cut(after) => {
+                net.run_for(after);
+                net.cut();
+            }
+        }
+        let ended = net.run(Duration::from_secs(7200));
+        net.check();
+        assert!(ended, "seed {seed} {meddling:?}: {}", net.ladder());
+        let got = |node: &Node| {
+            let pages = node.asked.iter().filter(|asked| match &asked.1 {
+                Question::Page(page) => page.body.len() == size,
+                _ => false,
+            });
+            let messages = node.told.iter().filter(|told| match &told.1 {
+                Notice::Received { size: found, .. } => *found == size as u64,
+                _ => false,
+            });
+            pages.count() + messages.count()
+        };
+        let counts: Vec<_> = net.nodes.iter().map(got).collect();
+        // Nobody has it twice, and it never comes back (invariant 6).
+        assert!(
+            counts.iter().all(|n| *n <= 1) && counts[0] == 0,
+            "{counts:?}"
+        );
+        counts.iter().sum()
+    }
+
+    #[test]
+    fn messages_reach_one_and_all_over_a_good_link() {
+        for size in [5, 9_000] {
+            let send = |to: &Uri| send(to, size, Faults::NONE, 1, true, Meddling::Nothing);
+            assert_eq!(send(&uri("bob", "bob")), 1);
+            assert_eq!(send(&uri("group", "im")), 3);
+        }
+    }
+
+    #[test]
+    fn pages_keep_every_invariant_over_a_bad_link() {
+        for seed in 0..40 {
+            for to in [uri("bob", "bob"), uri("group", "im")] {
+                send(&to, 5, BAD, seed, true, Meddling::Nothing);
+            }
+        }
+    }
+
+    fn large(seeds: std::ops::Range<u64>, ghosts: bool) {
+        for seed in seeds {
+            let after = Duration::from_millis(seed * 150);
+            let meddling = match seed % 3 {
+                0 => Meddling::Nothing,
+                1 => Meddling::Close(after),
+                _ => Meddling::Cut(after),
+            };
+            for to in [uri("bob", "bob"), uri("group", "im")] {
+                send(&to, 9_000, BAD, seed, ghosts, meddling);
+            }
+        }
+    }
+
+    #[test]
+    fn large_messages_keep_every_invariant_over_a_bad_link_however_they_end() {
+        large(0..60, false);
+    }
+
+    #[test]
+    fn large_messages_take_no_notice_of_timers_that_were_stopped() {
+        large(0..60, true);
     }
 }

@@ -11,11 +11,15 @@ mod rig;
 #[path = "../sim/mod.rs"]
 mod sim;
 
+mod conformance;
 mod controlling;
 mod driver;
+mod fuzz_corpus;
 mod msrp_connection;
 mod originating;
+mod program;
 mod terminating;
+mod transcripts;
 mod wire_lists;
 mod wire_mime;
 mod wire_msrp;

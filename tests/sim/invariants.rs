@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use simple_im::{
     Action, ClientTxn, LegId, Limits, MachineId, MessageId, Method, Notice, Outgoing, RecipientId,
-    Reply, ServerTxn, Status, Timer, Token,
+    Reply, ServerTxn, SessionId, Status, Timer, Token,
 };
 
 use super::Time;
@@ -26,6 +26,8 @@ pub struct Monitor {
 #[derive(Debug, Default)]
 struct Watch {
     legs: BTreeMap<LegId, Leg>,
+    /// What happens on a leg that is not opened: a page, or a question before there is a dialog.
+    bare: BTreeMap<LegId, Leg>,
     closed: BTreeSet<LegId>,
     /// Requests that arrived, and their final answers.
     owed: BTreeMap<ServerTxn, (Method, Option<Reply>)>,
@@ -46,7 +48,7 @@ struct Watch {
 struct Leg {
     running: BTreeSet<Timer>,
     stopped: BTreeSet<Timer>,
-    msrp: bool,
+    msrp: Option<SessionId>,
     released: bool,
     heard: BTreeMap<ClientTxn, Heard>,
 }
@@ -111,7 +113,7 @@ impl Monitor {
             Some(status) if status.is_success() => Heard::Success,
             _ => Heard::Failure,
         };
-        if let Some(leg) = watch.legs.get_mut(&leg) {
+        if let Some(leg) = watch.leg(leg) {
             leg.heard.insert(txn, heard);
         }
     }
@@ -122,7 +124,7 @@ impl Monitor {
         if timer == Timer::Patience {
             watch.window.retain(|(at, _)| *at != leg);
         }
-        let running = watch.legs.get_mut(&leg);
+        let running = watch.leg(leg);
         if !running.is_some_and(|leg| leg.running.remove(&timer)) {
             self.broken.push(format!(
                 "{machine:?} {leg:?}: {timer:?} fires and does not run"
@@ -135,7 +137,7 @@ impl Monitor {
         let Some(watch) = self.machines.get(&machine) else {
             return Vec::new();
         };
-        let legs = watch.legs.iter();
+        let legs = watch.legs.iter().chain(&watch.bare);
         legs.flat_map(|(at, leg)| leg.stopped.iter().map(|timer| (*at, *timer)))
             .collect()
     }
@@ -195,11 +197,16 @@ impl Monitor {
 }
 
 impl Watch {
+    fn leg(&mut self, at: LegId) -> Option<&mut Leg> {
+        self.legs.get_mut(&at).or(self.bare.get_mut(&at))
+    }
+
     fn act(&mut self, at: LegId, action: &Action, broken: &mut Vec<String>) {
         let mut wrong = |what: String| broken.push(format!("{at:?} {what}"));
         match action {
             Action::Opened(_) => {
-                if self.closed.contains(&at) || self.legs.insert(at, Leg::default()).is_some() {
+                let leg = self.bare.remove(&at).unwrap_or_default();
+                if self.closed.contains(&at) || self.legs.insert(at, leg).is_some() {
                     wrong("is opened twice".into());
                 }
                 return;
@@ -209,17 +216,28 @@ impl Watch {
             Action::SendRequest(request) => self.send(at, request, &mut wrong),
             _ => {}
         }
-        let Some(leg) = self.legs.get_mut(&at) else {
-            // Answers to strays are all that a leg has to say outside its life.
-            if !matches!(action, Action::Respond(..)) {
-                let when = if self.closed.contains(&at) {
-                    "after it was closed"
-                } else {
-                    "before it was opened"
-                };
-                wrong(format!("acts {when}: {action:?}"));
+        if self.closed.contains(&at) {
+            // Answers to strays are all that a leg has to say then. What is told of a recipient is the
+            // machine's: one whose turn never came has no leg to tell it on.
+            let stray = match action {
+                Action::Tell(Notice::Member(..) | Notice::Outcome(..)) => true,
+                Action::Respond(..) | Action::SendAck(_) => true,
+                Action::SendRequest(request) => request.method == Method::Bye,
+                _ => false,
+            };
+            if !stray {
+                wrong(format!("acts after it was closed: {action:?}"));
             }
             return;
+        }
+        let leg = match self.legs.get_mut(&at) {
+            Some(leg) => leg,
+            None => {
+                if needs_dialog(action) {
+                    wrong(format!("acts before it was opened: {action:?}"));
+                }
+                self.bare.entry(at).or_default()
+            }
         };
         leg.act(action, &mut wrong);
         if matches!(action, Action::Closed) {
@@ -285,6 +303,9 @@ impl Watch {
         for leg in self.legs.keys() {
             broken.push(format!("{leg:?} was never closed"));
         }
+        for (at, leg) in &self.bare {
+            leg.end(&mut |what| broken.push(format!("{at:?} {what}")));
+        }
         for (txn, (method, answer)) in &self.owed {
             if answer.is_none() {
                 broken.push(format!("{method:?} {txn:?} was never answered"));
@@ -316,7 +337,8 @@ impl Leg {
                 }
             }
             Action::SendRequest(request) => {
-                if self.heard.insert(request.txn, Heard::Nothing).is_some() {
+                let again = self.heard.insert(request.txn, Heard::Nothing).is_some();
+                if again && request.txn != ClientTxn::NOBODY {
                     wrong(format!("{:?} is used twice", request.txn));
                 }
             }
@@ -326,20 +348,21 @@ impl Leg {
             Action::SendAck(_) if !self.heard.values().any(|heard| *heard == Heard::Success) => {
                 wrong("acknowledges what was not accepted".into());
             }
-            Action::OpenMsrp(_) => {
-                if self.msrp {
+            // Once more for the same session: what its answer said.
+            Action::OpenMsrp(open) => {
+                if self.released || self.msrp.is_some_and(|id| id != open.id) {
                     wrong("opens MSRP twice".into());
                 }
-                self.msrp = true;
+                self.msrp = Some(open.id);
             }
             Action::ReleaseMsrp => {
-                if !self.msrp || self.released {
+                if self.msrp.is_none() || self.released {
                     wrong("releases MSRP that it does not hold".into());
                 }
                 self.released = true;
             }
             Action::SendChunk(_) | Action::SendReport(_) | Action::RespondMsrp(..)
-                if !self.msrp || self.released =>
+                if self.msrp.is_none() || self.released =>
             {
                 wrong(format!("uses MSRP that it does not hold: {action:?}"));
             }
@@ -352,8 +375,24 @@ impl Leg {
         if !self.running.is_empty() {
             wrong(format!("is closed while {:?} run", self.running));
         }
-        if self.msrp && !self.released {
+        if self.msrp.is_some() && !self.released {
             wrong("is closed and never released MSRP".into());
         }
+    }
+}
+
+/// What makes no sense before `Opened` has told by what the leg is found.
+fn needs_dialog(action: &Action) -> bool {
+    match action {
+        Action::SendRequest(request) => request.method != Method::Message,
+        Action::SendAck(_)
+        | Action::SendCancel(_)
+        | Action::OpenMsrp(_)
+        | Action::SendChunk(_)
+        | Action::RespondMsrp(..)
+        | Action::SendReport(_)
+        | Action::ReleaseMsrp
+        | Action::Closed => true,
+        _ => false,
     }
 }

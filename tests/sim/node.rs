@@ -471,10 +471,14 @@ impl Node {
             self.act(machine, leg, action, now);
         }
         self.haunt(machine, &mut actions);
-        self.actions = actions;
         if over {
             self.machines.remove(&machine);
         }
+        if !actions.is_empty() {
+            // Broken already, and performed all the same: so that what follows is not taken for more.
+            return self.perform(machine, actions, now);
+        }
+        self.actions = actions;
         self.post();
     }
 
@@ -496,7 +500,6 @@ impl Node {
             actor.handle(leg, Event::Timer(timer), &mut cx);
             self.monitor
                 .ghost(machine, (leg, timer), actions.as_slice());
-            actions.drain();
         }
     }
 
@@ -572,6 +575,10 @@ impl Node {
 
     /// Connects for a session, over the connection to the same place if there is one (RFC 4975 §5.4).
     fn connect(&mut self, at: (MachineId, LegId)) {
+        let waits = self.waiting.values().any(|waiting| waiting.contains(&at));
+        if waits || self.sessions.connection(at).is_some() {
+            return;
+        }
         let Some(target) = self.sessions.target(at) else {
             self.local.push_back(Local::Down(at.0, at.1));
             return;

@@ -822,7 +822,7 @@ fn an_invite_that_goes_nowhere_has_failed() {
 
 #[test]
 fn pages_that_nobody_decided_are_refused_when_the_leg_closes() {
-    let mut rig = alice_with(|config| config.limits.batch = 16);
+    let mut rig = alice_with(|config| config.limits.batch = 32);
     let sent = send(&mut rig, large(bob()));
     rig.respond(&sent, "200 OK", ACCEPTED, &answer_sdp(""));
     for n in 1..=8 {

@@ -828,7 +828,7 @@ fn too_many_recipients_are_refused() {
 fn each_recipient_of_a_list_is_told_of_once_however_small_the_batch() {
     let uris: Vec<String> = (0..100).map(|n| format!("sip:u{n}@example.com")).collect();
     let uris: Vec<&str> = uris.iter().map(String::as_str).collect();
-    let mut rig = alice_with(|config| config.limits.batch = 16);
+    let mut rig = alice_with(|config| config.limits.batch = 32);
     let mut draft = small(list(&uris));
     draft.path = PathKnowledge::CongestionSafeEndToEnd;
     let sent = send(&mut rig, draft);

@@ -409,7 +409,7 @@ proptest! {
         steps in prop::collection::vec(step(), 0..60),
     ) {
         let mut rig = if seeds { alice_of_the_seeds() } else { alice() };
-        rig.config.limits.batch = 16;
+        rig.config.limits.batch = 32;
         let uris: Vec<String> = (0..recipients).map(|n| format!("sip:u{n}@example.com")).collect();
         let uris: Vec<&str> = uris.iter().map(String::as_str).collect();
         let mut draft = Draft::new(list(&uris), text(if small { 9 } else { 6000 }));
