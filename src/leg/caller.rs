@@ -256,6 +256,7 @@ impl Call {
             sdp: invitation.offered.sdp.clone(),
             origin,
         };
+        // OC-LM-13.
         up.agree(response.head.session_expires(), Refresher::Uac, cx);
         // The 2xx alone says so, whatever a provisional response said (CC-41).
         let focus = response.head.is_focus();

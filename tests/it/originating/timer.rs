@@ -311,6 +311,18 @@ fn a_retry_ends_with_the_session() {
 }
 
 #[test]
+fn a_refresh_that_is_due_before_its_retry_takes_the_retrys_place() {
+    let (mut rig, sent, _) = agreed(&format!("{UPDATE}Session-Expires: 1800;refresher=uac\n"));
+    let update = refresh(&mut rig);
+    let lines = "Supported: timer\nSession-Expires: 1800;refresher=uas\n";
+    rig.request(1, &from_peer(&sent.1, "UPDATE", 1, lines));
+    rig.respond(&update, "491 Request Pending", "", "");
+    let did = rig.timer(Timer::Refresh);
+    assert_eq!(methods(&did), [Method::Update]);
+    assert!(did.has(|action| *action == Action::StopTimer(Timer::Retry)));
+}
+
+#[test]
 fn a_refresh_under_way_is_not_lost_while_the_peers_2xx_awaits_its_ack() {
     let (mut rig, sent, _) = agreed(&format!("{UPDATE}Session-Expires: 1800;refresher=uac\n"));
     let update = refresh(&mut rig);
