@@ -118,7 +118,7 @@ impl Lines<'_, '_> {
         }
     }
 
-    /// The release token: User-Agent of requests and of a client's replies (OC-PM-04, TC-PM-05, D-11).
+    /// The release token: User-Agent of requests and of a client's replies (OC-PM-04, OC-LM-05, TC-PM-05, D-11).
     pub(crate) fn user_agent(&mut self, speaker: Speaker) -> &mut Self {
         self.release("User-Agent", speaker)
     }

@@ -17,7 +17,7 @@
 //! | CANCEL of anything else | 481 | 481 | 481 | 481 | 481 | 481 | 481 | 481 |
 //! | BYE | 481 | 481 | 481 | 200, 487: Closed | 200: Closed | 200: Closed | 200: Closed | 481 |
 //! | re-INVITE | 481 | 481 | 481 | 500 | 500 | 200: AwaitingAck; 488, 422, 491 | 481 | 481 |
-//! | UPDATE | 481 | 481 | 481 | 500 | 200, 488, 422, 491 | 200, 488, 422, 491 | 481 | 481 |
+//! | UPDATE | 491 | 481 | 481 | 500 | 200, 488, 422, 491 | 200, 488, 422, 491 | 481 | 481 |
 //! | MESSAGE | 481 | 481 | 481 | 500 | the role | the role | 481 | 481 |
 //! | OPTIONS | 481 | 481 | 481 | 200 | 200 | 200 | 481 | 481 |
 //! | PRACK | 481 | 481 | 481 | 481 | 481 | 481 | 481 | 481 |
@@ -358,7 +358,8 @@ impl Call {
         self.say_bye(up.dialog, up.session, reason, cx)
     }
 
-    /// BYE within the dialog (OC-LM-35 to OC-LM-38).
+    /// BYE within the dialog, to its target and by its route set (OC-LM-35, OC-LM-36, OC-LM-38), anonymous if
+    /// the INVITE was (OC-LM-37), and with `Supported: timer` as every request (OC-LM-09).
     fn say_bye(
         &mut self,
         mut dialog: Dialog,

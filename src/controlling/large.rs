@@ -611,14 +611,11 @@ impl Plan {
             },
         );
         let (kind, body) = described(&offered.sdp, self.history.as_ref().map(history_part), cx);
-        let lines = cx
-            .lines()
-            .lines(&self.lines)
-            .line("Content-Type", text(&kind))
-            .take();
+        let more = cx.lines().line("Content-Type", text(&kind)).take();
         let invitation = Invitation {
             target,
-            lines,
+            lines: self.lines.clone(),
+            more,
             body,
             offered,
         };
