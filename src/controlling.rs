@@ -9,8 +9,7 @@ use check::{Case, Step};
 use large::Conference;
 use pager::Fanout;
 
-use crate::leg::Refused;
-use crate::originating::stranger;
+use crate::leg::{Refused, end_stray};
 use crate::{Action, AskId, Context, Event, LegId, Machine, Notice, Timer};
 
 pub(crate) use crate::compose::Speaker;
@@ -156,6 +155,25 @@ impl Machine for Controlling {
     fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
+}
+
+/// What reaches nobody: requests are refused, a late 2xx is ended (CC-82).
+fn stranger(event: Event<'_>, cx: &mut Context<'_>) {
+    match event {
+        Event::Request(txn, _) | Event::Cancel { cancel: txn, .. } => {
+            refuse(txn, Refused::plain(481), cx);
+        }
+        Event::Response(_, response) => end_stray(response, cx),
+        _ => {}
+    }
+}
+
+/// The smallest batch that is kept to: the most that one step pushes, and the continuation.
+const LEAST_BATCH: usize = 16;
+
+/// Whether so many more actions fit into this call, and the start of the continuation after them.
+fn has_room(actions: usize, cx: &Context<'_>) -> bool {
+    cx.pushed() + actions < cx.config.limits.batch.max(LEAST_BATCH)
 }
 
 fn open_pages(mut fanout: Fanout, cx: &mut Context<'_>) -> State {

@@ -82,7 +82,8 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
     Stay,
-    Bye,
+    /// With this Reason, if there is one to give.
+    Bye(Option<&'static str>),
 }
 
 /// An INVITE of ours that has no final response.
@@ -378,7 +379,7 @@ impl Leg {
     pub(crate) fn end(
         &mut self,
         why: Outcome,
-        reason: Option<&str>,
+        reason: Option<&'static str>,
         cx: &mut Context<'_>,
     ) -> Upcall {
         let state = core::mem::replace(&mut self.state, State::Closed);
@@ -414,7 +415,7 @@ impl Leg {
                     invite,
                     reply,
                     interval,
-                    then: Then::Bye,
+                    then: Then::Bye(reason),
                 },
                 Upcall::Left(why),
             ),
@@ -593,7 +594,7 @@ impl Leg {
                 cx.stop(Timer::FinalWait);
                 match then {
                     Then::Stay => (State::Up(up), Upcall::Nothing),
-                    Then::Bye => (self.bye(up, None, cx), Upcall::Nothing),
+                    Then::Bye(reason) => (self.bye(up, reason, cx), Upcall::Nothing),
                 }
             }
             (
@@ -623,11 +624,11 @@ impl Leg {
             // Never acknowledged: the session is ended all the same (CC-06).
             (State::AwaitingAck { up, then, .. }, Event::Timer(Timer::FinalWait)) => {
                 cx.stop(Timer::Repeat);
-                let news = match then {
-                    Then::Stay => Upcall::Left(Outcome::Failed(Failure::NoAnswer)),
-                    Then::Bye => Upcall::Nothing,
+                let (reason, news) = match then {
+                    Then::Stay => (None, Upcall::Left(Outcome::Failed(Failure::NoAnswer))),
+                    Then::Bye(reason) => (reason, Upcall::Nothing),
                 };
-                (self.bye(up, None, cx), news)
+                (self.bye(up, reason, cx), news)
             }
             (State::AwaitingAck { up, then, .. }, Event::Request(txn, request))
                 if request.method == Method::Bye && up.dialog.owns(&request.head) =>
@@ -637,7 +638,7 @@ impl Leg {
                 let (state, news) = self.left(up, txn, cx);
                 (
                     state,
-                    if then == Then::Bye {
+                    if matches!(then, Then::Bye(_)) {
                         Upcall::Nothing
                     } else {
                         news
@@ -683,9 +684,9 @@ impl Leg {
                 Event::Msrp(event),
             ) => {
                 let news = up.session.handle(event, cx);
-                let quiet = then == Then::Bye;
-                let then = if matches!(news, Media::Lost(_)) {
-                    Then::Bye
+                let quiet = matches!(then, Then::Bye(_));
+                let then = if matches!(news, Media::Lost(_)) && then == Then::Stay {
+                    Then::Bye(None)
                 } else {
                     then
                 };
@@ -741,8 +742,8 @@ impl Leg {
                 Event::Timer(timer @ (Timer::Bind | Timer::ChunkResponse | Timer::NextChunk)),
             ) => {
                 let news = up.session.timer(timer, cx);
-                let then = if matches!(news, Media::Lost(_)) {
-                    Then::Bye
+                let then = if matches!(news, Media::Lost(_)) && then == Then::Stay {
+                    Then::Bye(None)
                 } else {
                     then
                 };
@@ -801,7 +802,7 @@ impl Leg {
                     invite,
                     reply,
                     interval,
-                    then: Then::Bye,
+                    then: Then::Bye(None),
                 },
                 Upcall::Left(Outcome::Failed(Failure::ConnectionLost)),
             ),
@@ -1512,6 +1513,13 @@ pub(crate) fn check(
     })
 }
 
+/// What the body of an INVITE to a list may consist of.
+const SESSION_TYPES: [&str; 3] = [
+    "application/sdp",
+    "application/resource-lists+xml",
+    "multipart/mixed",
+];
+
 /// A refusal, with what goes with it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refused<'a> {
@@ -1521,6 +1529,8 @@ pub(crate) struct Refused<'a> {
     pub(crate) retry_after: Option<u32>,
     pub(crate) allow: bool,
     pub(crate) accept: bool,
+    /// What an INVITE may bring to a list is to be named.
+    pub(crate) accept_session: bool,
     pub(crate) identity: bool,
     /// The request, and the option tags that we do support.
     pub(crate) unsupported: Option<(&'a Head, &'static [&'static str])>,
@@ -1535,6 +1545,7 @@ impl Refused<'_> {
             retry_after: None,
             allow: false,
             accept: false,
+            accept_session: false,
             identity: false,
             unsupported: None,
         }
@@ -1567,6 +1578,11 @@ impl Refused<'_> {
         }
         if self.accept {
             for kind in accept.split(' ') {
+                lines.line("Accept", kind);
+            }
+        }
+        if self.accept_session {
+            for kind in SESSION_TYPES {
                 lines.line("Accept", kind);
             }
         }

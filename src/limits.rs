@@ -10,7 +10,7 @@ use core::time::Duration;
 #[non_exhaustive]
 pub struct Limits {
     /// Actions that one call may push; the rest follows on [`Timer::Continue`](crate::Timer::Continue).
-    /// At least 8, default 256.
+    /// At least 16, which is what the longest single step takes; less counts as 16. Default 256.
     pub batch: usize,
     /// Member transactions that await a first response at the same time. Default 64, at least 1.
     pub in_flight: u32,
