@@ -313,7 +313,8 @@ pub enum Notice {
         /// Its size in octets.
         size: u64,
     },
-    /// An incoming message ended before it was complete (TC-LM-18).
+    /// An incoming message ended before it was complete (TC-LM-18), or an invitation was accepted
+    /// and no message came: then it is message 0, of which nothing was received.
     Incomplete {
         /// Which message.
         message: MessageId,

@@ -8,7 +8,7 @@ use core::fmt::{self, Write};
 use bytes::{Bytes, BytesMut};
 
 use crate::profile::{AcceptContact, IdentityHeader, LmFeatureTag, Refresher};
-use crate::{Context, Head, Method, Methods, Token, Uri};
+use crate::{Context, Head, Token, Uri};
 
 /// Which end of the service speaks: a user's client or the controlling function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +20,6 @@ pub(crate) enum Speaker {
 
 /// The methods that a leg understands (OC-LM-06).
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS, UPDATE";
-
-/// The same as a set.
-pub(crate) const ALLOWED: Methods = Methods::NONE
-    .with(Method::Invite)
-    .with(Method::Ack)
-    .with(Method::Cancel)
-    .with(Method::Bye)
-    .with(Method::Message)
-    .with(Method::Options)
-    .with(Method::Update);
 
 /// The From of someone who wants to stay unknown (RFC 3323 §4.1.1.3).
 pub(crate) const ANONYMOUS: &str = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";

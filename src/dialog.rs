@@ -64,9 +64,11 @@ impl Dialog {
         let local = head.header("To").unwrap_or_default();
         let remote = head.header("From").unwrap_or_default();
         let remote_tag = head.from().tag().unwrap_or_default();
-        let target = head.contact().map(|contact| contact.uri);
         // Without a Contact nothing can be sent back but where the request claims to come from.
-        let from = Uri::copy(head.from().uri)?;
+        let target = head
+            .contact()
+            .map_or(head.from().uri, |contact| contact.uri);
+        let target = Uri::copy(target)?;
         let identity = Identity {
             local,
             remote,
@@ -77,8 +79,8 @@ impl Dialog {
         Self::made(
             identity,
             head.record_routes(),
-            target,
-            &from,
+            None,
+            &target,
             0,
             Some(head.cseq()),
             cx,

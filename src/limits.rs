@@ -35,7 +35,8 @@ pub struct Limits {
     pub whole: u64,
     /// Octets of a large message that the controlling function keeps; above it 413. Default 10 MiB.
     pub stored: u64,
-    /// Separate ranges of one incoming message; above it 413. Default 1,024.
+    /// Separate ranges of one incoming message; above it 413. A client keeps no more than half of
+    /// `batch`, since it may have to hand them on in one call. Default 1,024.
     pub ranges: usize,
     /// Unanswered MSRP chunks a session, at most 8. Default 8.
     pub chunks: usize,

@@ -387,6 +387,7 @@ impl Originating {
         cx: &mut Context<'_>,
     ) -> State {
         let Some(last) = page.handle(event) else {
+            stranger(*event, cx);
             return State::Paging { page, message };
         };
         let too_big = last

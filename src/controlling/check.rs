@@ -250,7 +250,7 @@ impl Case {
         }
         match self.target {
             Target::List => {
-                readable(request, cx)?;
+                readable(request)?;
                 let offer = self.offer()?;
                 let (list, entries) = self.listed(cx)?;
                 self.distribute(Some(list), offer, entries, cx)

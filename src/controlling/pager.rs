@@ -33,6 +33,8 @@ pub(super) struct Fanout {
     /// The first member whose turn has not come.
     next: usize,
     turn: Turn,
+    /// Whether the continuation has been asked for: others' news do not go before it.
+    continued: bool,
     /// Members that hold a place of the window.
     awaited: u32,
     /// Members without an outcome.
@@ -83,6 +85,7 @@ impl Fanout {
             members,
             next: 0,
             turn: Turn::Copy,
+            continued: false,
             awaited: 0,
             open,
         })
@@ -108,23 +111,31 @@ impl Fanout {
 
     pub(super) fn handle(&mut self, leg: LegId, event: Event<'_>, cx: &mut Context<'_>) {
         let place = (leg.slot() as usize).checked_sub(1);
+        let place = place.filter(|_| leg.generation() == 0);
         let member = place
             .and_then(|place| self.members.get_mut(place))
             .map(|(_, progress)| progress);
         let (Some(place), Some(progress)) = (place, member) else {
             return match event {
-                Event::Timer(Timer::Continue) => self.fill(0, cx),
+                Event::Timer(Timer::Continue) => {
+                    self.continued = false;
+                    self.fill(0, cx);
+                }
                 event => stranger(event, cx),
             };
         };
         let outcome = match (*progress, event) {
-            (Progress::Sent | Progress::Slow, Event::Response(_, response))
+            (Progress::Sent | Progress::Slow, Event::Response(ClientTxn(0), response))
                 if !response.status.is_provisional() =>
             {
                 Some(of_message(response))
             }
-            (Progress::Sent | Progress::Slow, Event::TxnFailed(_, why)) => Some(of_silence(why)),
-            (Progress::Sent, Event::Response(..) | Event::Timer(Timer::Patience)) => None,
+            (Progress::Sent | Progress::Slow, Event::TxnFailed(ClientTxn(0), why)) => {
+                Some(of_silence(why))
+            }
+            (Progress::Sent, Event::Response(ClientTxn(0), _) | Event::Timer(Timer::Patience)) => {
+                None
+            }
             (_, event) => return stranger(event, cx),
         };
         // Its place of the window is free, whatever it said (seam 17).
@@ -149,11 +160,14 @@ impl Fanout {
     /// Goes through the members as the window and the batch allow. `spare` actions are to follow.
     fn fill(&mut self, spare: usize, cx: &mut Context<'_>) {
         let limits = &cx.config.limits;
-        while self.turn == Turn::Nothing || self.awaited < limits.in_flight.max(1) {
+        while !self.continued
+            && (self.turn == Turn::Nothing || self.awaited < limits.in_flight.max(1))
+        {
             let Some((uri, progress)) = self.members.get_mut(self.next) else {
                 return;
             };
             if !has_room(3 + spare, cx) {
+                self.continued = true;
                 return cx.start(Timer::Continue, core::time::Duration::ZERO);
             }
             let place = u32::try_from(self.next).unwrap_or(u32::MAX);
@@ -186,7 +200,9 @@ impl Fanout {
     /// batch at a time.
     pub(super) fn close(&mut self, cx: &mut Context<'_>) {
         self.turn = Turn::Nothing;
-        cx.stop(Timer::Continue);
+        if core::mem::take(&mut self.continued) {
+            cx.stop(Timer::Continue);
+        }
         self.fill(0, cx);
     }
 }

@@ -166,12 +166,16 @@ impl Session {
                 got_upcall(got, cx)
             }
             MsrpEvent::Down(down) => {
+                if self.media.is_none() {
+                    // It came early and went: once all is agreed it has its time to come again.
+                    self.link = Link::Awaited;
+                    return Upcall::Nothing;
+                }
                 let before = core::mem::replace(&mut self.link, Link::Down);
-                match (before, down) {
-                    (Link::Down, _) => return Upcall::Nothing,
-                    (Link::Awaited, _) if self.media.is_some() => cx.stop(Timer::Bind),
-                    (Link::Awaited, _) => {}
-                    (Link::Up, _) => {}
+                match before {
+                    Link::Down => return Upcall::Nothing,
+                    Link::Awaited => cx.stop(Timer::Bind),
+                    Link::Up => {}
                 }
                 Upcall::Lost(match (before, down) {
                     (Link::Awaited, _) | (_, Down::Unreachable) => Failure::NotConnected,
@@ -292,7 +296,8 @@ impl Session {
             total,
         } = self.receiving.give_up(cx)
         {
-            incomplete(message, received, total, cx);
+            let announced = self.media.as_ref().and_then(|media| media.filelength);
+            incomplete(message, received, total.or(announced), cx);
         }
         // Released even when the peer closed first: the driver's socket is ours to give back.
         cx.act(Action::ReleaseMsrp);

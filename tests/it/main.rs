@@ -11,10 +11,13 @@ mod rig;
 #[path = "../sim/mod.rs"]
 mod sim;
 
+mod conformance;
 mod controlling;
 mod driver;
+mod fuzz_corpus;
 mod msrp_connection;
 mod originating;
+mod program;
 mod terminating;
 mod wire_lists;
 mod wire_mime;

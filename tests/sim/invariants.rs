@@ -217,8 +217,10 @@ impl Watch {
             _ => {}
         }
         if self.closed.contains(&at) {
-            // Answers to strays are all that a leg has to say then.
+            // Answers to strays are all that a leg has to say then. What is told of a recipient is the
+            // machine's: one whose turn never came has no leg to tell it on.
             let stray = match action {
+                Action::Tell(Notice::Member(..) | Notice::Outcome(..)) => true,
                 Action::Respond(..) | Action::SendAck(_) => true,
                 Action::SendRequest(request) => request.method == Method::Bye,
                 _ => false,
@@ -335,7 +337,8 @@ impl Leg {
                 }
             }
             Action::SendRequest(request) => {
-                if self.heard.insert(request.txn, Heard::Nothing).is_some() {
+                let again = self.heard.insert(request.txn, Heard::Nothing).is_some();
+                if again && request.txn != ClientTxn::NOBODY {
                     wrong(format!("{:?} is used twice", request.txn));
                 }
             }

@@ -1,7 +1,7 @@
 //! Nodes, links and the clock.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -82,6 +82,9 @@ pub struct Net {
     count: u64,
     streams: Vec<Stream>,
     ends: BTreeMap<(usize, ConnectionId), (usize, Side)>,
+    /// When each node has something to do, and all of that in order.
+    deadlines: Vec<Option<Time>>,
+    due: BTreeSet<(Time, usize)>,
 }
 
 /// Ordered by arrival, and by sending where that is the same.
@@ -141,6 +144,8 @@ impl Net {
             count: 0,
             streams: Vec::new(),
             ends: BTreeMap::new(),
+            deadlines: Vec::new(),
+            due: BTreeSet::new(),
         }
     }
 
@@ -160,6 +165,8 @@ impl Net {
         let msrp = &node.config.msrp;
         self.listeners.insert((msrp.host.clone(), msrp.port), index);
         self.nodes.push(node);
+        self.deadlines.push(None);
+        self.refresh(index);
         index
     }
 
@@ -167,6 +174,7 @@ impl Net {
     pub fn at<R>(&mut self, node: usize, run: impl FnOnce(&mut Node, Time) -> R) -> R {
         let result = run(&mut self.nodes[node], self.now);
         self.collect(node);
+        self.refresh(node);
         result
     }
 
@@ -194,8 +202,8 @@ impl Net {
     /// When something happens next.
     pub fn next(&self) -> Option<Time> {
         let flying = self.flying.peek().map(|Reverse(flying)| flying.at);
-        let nodes = self.nodes.iter().filter_map(Node::deadline);
-        let next = nodes.chain(flying).min();
+        let nodes = self.due.first().map(|(at, _)| *at);
+        let next = nodes.into_iter().chain(flying).min();
         // What became due while something else was done is done at once.
         next.map(|next| next.max(self.now))
     }
@@ -211,11 +219,21 @@ impl Net {
             self.arrive(flying.what);
             return;
         }
-        for node in 0..self.nodes.len() {
-            if self.nodes[node].deadline().is_some_and(|due| due <= next) {
-                self.at(node, Node::tick);
-            }
+        let due = self.due.range(..=(next, usize::MAX));
+        let mut due: Vec<usize> = due.map(|(_, node)| *node).collect();
+        due.sort_unstable();
+        for node in due {
+            self.at(node, Node::tick);
         }
+    }
+
+    /// Notes when a node has something to do.
+    fn refresh(&mut self, node: usize) {
+        let deadline = self.nodes[node].deadline();
+        if let Some(old) = std::mem::replace(&mut self.deadlines[node], deadline) {
+            self.due.remove(&(old, node));
+        }
+        self.due.extend(deadline.map(|at| (at, node)));
     }
 
     /// Breaks every stream that is open.
@@ -233,14 +251,24 @@ impl Net {
         for node in &mut self.nodes {
             node.monitor.rest();
             let name = &node.name;
-            broken.extend(node.monitor.broken.iter().map(|b| format!("{name}: {b}")));
+            let short = |b: &String| b.chars().take(600).collect::<String>();
+            broken.extend(
+                node.monitor
+                    .broken
+                    .iter()
+                    .map(|b| format!("{name}: {}", short(b))),
+            );
             broken.extend(node.layer.flaws.iter().map(|f| format!("{name}: {f}")));
         }
+        let count = broken.len();
+        broken.truncate(20);
+        let ladder = self.ladder();
+        let ladder: Vec<&str> = ladder.lines().rev().take(300).collect();
+        let ladder = ladder.into_iter().rev().collect::<Vec<_>>().join("\n");
         assert!(
-            broken.is_empty(),
-            "{}\n\n{}",
-            broken.join("\n"),
-            self.ladder()
+            count == 0,
+            "{count} broken\n{}\n\n{ladder}",
+            broken.join("\n")
         );
     }
 
@@ -320,7 +348,8 @@ impl Net {
             Hop::Uri(uri) => self.serves(uri),
         };
         let Some(to) = to else {
-            return self.nodes[from].unreachable(sent, self.now);
+            self.nodes[from].unreachable(sent, self.now);
+            return self.refresh(from);
         };
         let octets = match self.vouches {
             true => vouched(&sent.octets),
