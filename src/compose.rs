@@ -63,12 +63,6 @@ impl Lines<'_, '_> {
         self
     }
 
-    /// One line as it came, with or without its end.
-    pub(crate) fn raw(&mut self, line: &str) -> &mut Self {
-        self.lines(line.trim_end_matches(['\r', '\n']).as_bytes())
-            .lines(b"\r\n")
-    }
-
     /// From without its tag, which the writer of a fresh request adds.
     pub(crate) fn from(&mut self, uri: &str, anonymous: bool) -> &mut Self {
         if anonymous {
@@ -79,7 +73,7 @@ impl Lines<'_, '_> {
     }
 
     /// From as it came, display name and all, but for its tag (RFC 5365 §7.2, DR-23).
-    pub(crate) fn from_of(&mut self, head: &Head, anonymous: bool) -> &mut Self {
+    pub(crate) fn copied_from(&mut self, head: &Head, anonymous: bool) -> &mut Self {
         if anonymous {
             return self.line("From", ANONYMOUS);
         }

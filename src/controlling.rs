@@ -5,6 +5,8 @@ mod check;
 mod large;
 mod pager;
 
+use alloc::boxed::Box;
+
 use check::{Case, Step};
 use large::Conference;
 use pager::Fanout;
@@ -43,7 +45,7 @@ enum State {
         ask: AskId,
     },
     Paging(Fanout),
-    Large(Conference),
+    Large(Box<Conference>),
     Closed,
 }
 
@@ -168,8 +170,8 @@ fn stranger(event: Event<'_>, cx: &mut Context<'_>) {
     }
 }
 
-/// The smallest batch that is kept to: the most that one step pushes, and the continuation.
-const LEAST_BATCH: usize = 16;
+/// The smallest batch that is kept to: more than one step pushes, and the continuation.
+const LEAST_BATCH: usize = 32;
 
 /// Whether so many more actions fit into this call, and the start of the continuation after them.
 fn has_room(actions: usize, cx: &Context<'_>) -> bool {
@@ -187,7 +189,7 @@ fn open_pages(mut fanout: Fanout, cx: &mut Context<'_>) -> State {
 
 fn open_legs(mut conference: Conference, cx: &mut Context<'_>) -> State {
     conference.begin(cx);
-    State::Large(conference)
+    State::Large(Box::new(conference))
 }
 
 /// The controlling function as a user agent server, outside a conference.

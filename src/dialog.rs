@@ -167,19 +167,14 @@ impl Dialog {
         newer
     }
 
-    /// Follows the Contact of a target refresh (CC-13, D-15).
+    /// Follows the Contact of a target refresh: it is the Session Identity now (OC-LM-12, CC-13, D-15).
     pub(crate) fn retarget(&mut self, head: &Head) {
-        if let Some(Ok(target)) = head.contact().map(|contact| Uri::copy(contact.uri)) {
-            if target.as_str().len() <= 1024 {
-                self.target = target;
-            }
+        let moved = head
+            .contact()
+            .filter(|contact| contact.uri != self.target.as_str() && contact.uri.len() <= 1024);
+        if let Some(Ok(target)) = moved.map(|contact| Uri::copy(contact.uri)) {
+            self.target = target;
         }
-    }
-
-    /// The Session Identity (OC-LM-12).
-    #[cfg(test)]
-    pub(crate) fn target(&self) -> &Uri {
-        &self.target
     }
 
     /// The next request of ours in this dialog. `lines` are its header lines after those of the dialog.

@@ -73,6 +73,8 @@ pub struct ChunkId(pub u32);
 pub struct MsrpTxn(pub u32);
 
 /// 96 bits, from which a Call-ID and a tag, a conference URI or a Message-ID are made.
+// Packed: aligned, it would make an action larger than 128 octets.
+#[repr(packed)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token(pub [u32; 3]);
 

@@ -192,6 +192,11 @@ impl Leg {
         self.state == State::Closed
     }
 
+    /// Whether our INVITE has had no response of any kind.
+    pub(crate) fn is_unheard(&self) -> bool {
+        matches!(self.state, State::Inviting(_) | State::CancelPending(..))
+    }
+
     /// Whether messages can flow: the dialog is there and the session bound.
     pub(crate) fn is_up(&self) -> bool {
         match &self.state {
@@ -297,7 +302,10 @@ impl Call {
                 match wait {
                     None => self.refresh_due(&mut up, cx),
                     // No INVITE of ours while one of the peer's is under way (RFC 3261 §14.1).
-                    Some(_) => up.refresh_later(cx.config.limits.t2, cx),
+                    Some(_) if matches!(up.refresh, Refresh::On { ours: true }) => {
+                        up.refresh_later(cx.config.limits.t2, cx);
+                    }
+                    Some(_) => {}
                 }
                 (held(up, wait), Upcall::Nothing)
             }

@@ -224,13 +224,17 @@ pub(crate) fn readable(request: &Request) -> Result<(), Refused<'static>> {
     }
 }
 
-/// What arrived, as the application sees it: the asserted identity first (DR-03).
+/// What arrived, as the application sees it: the asserted identity first (DR-03), and whatever the core
+/// has put in (TC-PM-07, TC-LM-09). With Date and Expires at hand, whether a page is stale is the
+/// application's to say (CC-109).
 pub(crate) fn arrival(request: &Request) -> Arrival {
     let head = &request.head;
     let from = head.from();
+    // It travels with the head that it is a piece of: no copy.
+    let shared = |uri: &str| Uri::parse(head.lines().slice_ref(uri.as_bytes()));
     let sender = head.asserted().next().unwrap_or(from.uri);
-    let sender = Uri::copy(sender)
-        .or_else(|_| Uri::copy(from.uri))
+    let sender = shared(sender)
+        .or_else(|_| shared(from.uri))
         .unwrap_or_else(|_| request.uri.clone());
     let parts = request.body.parts().unwrap_or_default();
     let marks = Marks {

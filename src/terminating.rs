@@ -24,7 +24,7 @@ use crate::{
 /// | asked | refused, too late, CANCEL | its status, 480, 487 | closed |
 /// | receiving | a message is complete | 200, the report, and the application has it | receiving |
 /// | receiving | BYE | 200, release; what is not complete is told as such | closed |
-/// | receiving | the connection breaks, or nobody binds it | BYE | receiving |
+/// | receiving | the connection breaks, or nobody binds it (CC-117) | BYE | receiving |
 #[derive(Clone, Debug, Default)]
 pub struct Terminating {
     state: State,
@@ -238,6 +238,7 @@ fn invited<'r>(
         // Chats and files come with features of their own.
         Shape::Session | Shape::File => return Err(FOREIGN),
     }
+    // Configuration is lent per call: a host with less room lends a smaller limit (CC-114).
     let arriving = leg::check(txn, request, cx.config.limits.message, cx)?;
     // What is announced is what is taken, and never more than the limit (CC-115).
     let most = size.unwrap_or(u64::MAX).min(cx.config.limits.message);
@@ -253,7 +254,8 @@ const FOREIGN: Refused<'static> = Refused {
     ..Refused::plain(488)
 };
 
-/// A message is complete: the application has it, whole if it is small.
+/// A message is complete: the application has it, whole if it is small, with the headers that say
+/// whether its content is elsewhere (TC-LM-15).
 fn received(whole: Whole, cx: &mut Context<'_>) {
     let Whole {
         message,

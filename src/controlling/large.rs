@@ -291,19 +291,14 @@ impl Conference {
             // It is gone, and something still comes for it (CC-82).
             return stranger(event, cx);
         };
-        let heard = matches!(
-            event,
-            Event::Response(..) | Event::TxnFailed(..) | Event::Timer(Timer::Patience)
-        );
-        if heard && member.window == Window::Held {
-            member.window = Window::Free;
-            self.awaited -= 1;
-            if !matches!(event, Event::Timer(_)) {
-                cx.stop(Timer::Patience);
+        if matches!(event, Event::Timer(Timer::Patience)) {
+            if member.window == Window::Held {
+                member.window = Window::Free;
+                self.awaited -= 1;
             }
+            return;
         }
         self.step(id, cx, |member, message, cx| match event {
-            Event::Timer(Timer::Patience) => {}
             Event::Timer(Timer::Delivery) => member.end(Outcome::Failed(Failure::TooSlow), cx),
             event => {
                 let upcall = member.leg.handle(event, cx);
@@ -337,6 +332,12 @@ impl Conference {
         };
         let decided = matches!(member.progress, Progress::Over(_));
         act(member, &self.message, cx);
+        // A call that is repeated (422) has not been heard either, and keeps its place.
+        if member.window == Window::Held && !member.leg.is_unheard() {
+            member.window = Window::Free;
+            self.awaited -= 1;
+            cx.stop(Timer::Patience);
+        }
         let closed = member.leg.is_closed();
         if closed {
             // Whatever it was that closed it has said why; this is for what nobody thought of.
@@ -347,10 +348,6 @@ impl Conference {
             self.taken += u32::from(outcome == Outcome::Sent);
         }
         if closed {
-            if member.window == Window::Held {
-                self.awaited -= 1;
-                cx.stop(Timer::Patience);
-            }
             cx.stop(Timer::Delivery);
             cx.act(Action::Closed);
             *generation = generation.wrapping_add(1);
@@ -469,29 +466,26 @@ impl Conference {
         if !has_room(STEP, cx) {
             return false;
         }
-        if let Incoming::Stored { report, .. } = &mut self.message {
-            if let Reporting::Owed(whole) = core::mem::replace(report, Reporting::Done) {
-                // Nobody took it: as a relay says that its next hop did not (DR-10).
-                let status = if self.taken > 0 { 200 } else { 408 };
-                self.report(&whole, status, cx);
-            }
+        if let Incoming::Stored { report, .. } = &mut self.message
+            && let Reporting::Owed(whole) = core::mem::replace(report, Reporting::Done)
+        {
+            // Nobody took it: as a relay says that its next hop did not (DR-10).
+            let status = if self.taken > 0 { 200 } else { 408 };
+            self.report(&whole, status, cx);
         }
-        match self.message {
-            // Nobody is left before the message is here: the originator need not go on (CC-87).
-            Incoming::Awaited if over => {
+        let waits = !matches!(self.message, Incoming::Done) && !self.inbound.is_closed();
+        if over && waits {
+            if matches!(self.message, Incoming::Awaited) {
+                // Nobody is left before the message is here: it need not go on (CC-87).
                 if let Some(session) = self.inbound.session() {
                     session.refuse(cx);
                 }
                 let why = Outcome::Failed(Failure::NotReachable);
                 self.inbound.end(why, Some(NOBODY), cx);
-                self.message = Incoming::Lost;
             }
-            // Its own BYE is due; without one the leg would stay as long as it likes.
-            Incoming::Stored { .. } | Incoming::Lost if over && !self.inbound.is_closed() => {
-                self.message = Incoming::Done;
-                cx.start(Timer::Delivery, cx.config.limits.final_wait);
-            }
-            Incoming::Awaited | Incoming::Stored { .. } | Incoming::Lost | Incoming::Done => {}
+            // Else its own BYE is due; without one the leg would stay as long as it likes.
+            self.message = Incoming::Done;
+            cx.start(Timer::Delivery, cx.config.limits.final_wait);
         }
         if over && self.live == 0 && self.inbound.is_closed() {
             if matches!(self.message, Incoming::Done) {
@@ -622,7 +616,7 @@ impl Plan {
                 }
             }
             (FromPolicy::Originator, _) | (_, Speaker::Client) => {
-                lines.from_of(head, anonymous);
+                lines.copied_from(head, anonymous);
             }
         }
         lines

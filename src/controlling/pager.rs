@@ -235,7 +235,7 @@ fn copied_head(request: &Request, kind: Kind<'_>, cx: &mut Context<'_>) -> Bytes
     let own = [account.contact.host(), account.address.host()];
     let mut lines = cx.lines();
     lines
-        .from_of(head, anonymous)
+        .copied_from(head, anonymous)
         .line("Max-Forwards", hops)
         .accept_contact(profile.accept_contact_server)
         .user_agent(SERVER)

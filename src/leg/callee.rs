@@ -109,7 +109,7 @@ impl Leg {
         Self { call, state }
     }
 
-    /// Says that somebody is being asked.
+    /// Says that somebody is being asked (TC-LM-05, TC-LM-07).
     pub(crate) fn ring(&mut self, cx: &mut Context<'_>) {
         if let State::Deciding(Decision { invite, tag, .. }) = &self.state {
             let head = reply_lines(cx, self.call.speaker)
@@ -126,7 +126,8 @@ impl Leg {
         }
     }
 
-    /// Accepts the invitation: 2xx with the answer, repeated until its ACK (RFC 3261 §13.3.1.4).
+    /// Accepts the invitation: 2xx with the answer (TC-LM-11, TC-LM-13), repeated until its ACK
+    /// (RFC 3261 §13.3.1.4).
     pub(crate) fn accept(&mut self, cx: &mut Context<'_>) {
         self.state = match core::mem::replace(&mut self.state, State::Closed) {
             State::Deciding(decision) => decision.accept(&self.call, cx),
@@ -158,7 +159,8 @@ impl Decision {
             origin,
             granted,
         } = self;
-        // Ready for the connection before the 2xx leaves (TC-LM-14).
+        // What was offered sets the user plane (TC-LM-04), which is ready for the connection before the
+        // 2xx leaves (TC-LM-14).
         session.agree(media, call.keep, call.wait, cx);
         let speaker = call.speaker;
         let mut lines = cx.lines();
@@ -297,7 +299,8 @@ impl Call {
         }
     }
 
-    /// The peer has said BYE, perhaps before its ACK (CC-07).
+    /// The peer has said BYE, perhaps before its ACK (CC-07): 200 first (TC-LM-16, TC-LM-17), then the
+    /// user plane is released (TC-LM-18). What was read before counts (D-33).
     pub(super) fn left(
         &mut self,
         mut up: Up,

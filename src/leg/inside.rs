@@ -260,11 +260,12 @@ impl Call {
         up.refreshing = Refreshing::No;
         match (status, answer) {
             (200..300, Ok(response)) => {
+                // First: the ACK goes to where the peer is now (RFC 3261 §12.2.1.2, CC-13).
+                up.dialog.retarget(&response.head);
                 if method == Method::Invite {
                     let ack = up.dialog.ack(response.head.cseq(), b"", cx);
                     cx.act(Action::SendAck(ack));
                 }
-                up.dialog.retarget(&response.head);
                 self.learn(&response.head);
                 up.agree(response.head.session_expires(), Refresher::Uac, cx);
             }

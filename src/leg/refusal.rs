@@ -100,7 +100,7 @@ impl Refused<'_> {
     }
 }
 
-/// The lines of every reply: release and identity (TC-LM-06, TC-LM-08, DR-05).
+/// The lines of every reply: release and identity (TC-PM-05, TC-PM-06, TC-LM-06, TC-LM-08, DR-05).
 pub(crate) fn reply_lines<'a, 'b>(cx: &'a mut Context<'b>, speaker: Speaker) -> Lines<'a, 'b> {
     let mut lines = cx.lines();
     lines.server(speaker).identity(speaker);

@@ -297,6 +297,7 @@ impl Receiving {
         let whole = message
             .total
             .filter(|total| message.ended && message.ranges.covers(0, *total));
+        // A hole may still be filled, until the session ends (CC-127).
         let Some(size) = whole else {
             cx.start(Timer::NextChunk, cx.config.limits.chunk_reception);
             return Got::Nothing;

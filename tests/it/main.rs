@@ -19,6 +19,7 @@ mod msrp_connection;
 mod originating;
 mod program;
 mod terminating;
+mod transcripts;
 mod wire_lists;
 mod wire_mime;
 mod wire_msrp;

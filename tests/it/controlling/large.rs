@@ -766,7 +766,7 @@ fn dead_members_do_not_stall_the_others() {
 
 #[test]
 fn no_call_pushes_more_than_its_batch() {
-    for (batch, bound) in [(0, 16), (8, 16), (16, 16), (17, 17), (300, 300)] {
+    for (batch, bound) in [(0, 32), (8, 32), (16, 32), (33, 33), (300, 300)] {
         for leave in ["stay", "bye", "close"] {
             let mut rig = with(|config| {
                 config.limits.batch = batch;
@@ -846,7 +846,7 @@ fn a_host_that_closes_hears_of_everyone_and_everybody_is_told() {
     let call = invite_group();
     let did = run_as(&mut rig, &call, GRANTED, Ok(&many(40)));
     let ok = did.one_reply().1;
-    let first = rig.timer(Timer::Continue).one_sent();
+    let first = did.one_sent();
     rig.ack(&inside(&call, &ok, "ACK", 1, ""));
     let (_, mut did) = rig.command(Machine::close);
     let bye = did.one_sent();

@@ -213,7 +213,7 @@ fn cf_pm_13_dead_members_do_not_stall_the_others() {
 
 #[test]
 fn cf_pm_13_no_call_pushes_more_than_its_batch() {
-    for (batch, bound) in [(0, 16), (8, 16), (16, 16), (17, 17), (300, 300)] {
+    for (batch, bound) in [(0, 32), (8, 32), (16, 32), (33, 33), (300, 300)] {
         let mut rig = with(|config| {
             config.limits.batch = batch;
             config.limits.in_flight = 1_000;
