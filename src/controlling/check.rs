@@ -314,7 +314,7 @@ impl Case {
     }
 
     /// The effective list of a request that lists its recipients, and the place of the part with it
-    /// (DR-06 #7 to #11).
+    /// (CF-LM-01, DR-06 #7 to #11). None is 400 (CC-91), and so is an empty one.
     fn listed(&self, cx: &Context<'_>) -> Result<(usize, Vec<Entry>), Refused<'static>> {
         let (limits, body) = (&cx.config.limits, &self.request.body);
         let parts = body.parts().map_err(flawed)?;
@@ -349,7 +349,8 @@ impl Case {
         Some(list.strip_prefix("cid:").unwrap_or(list))
     }
 
-    /// A group's members (DR-07 #2, CF-PM-05, CF-LM-13).
+    /// A group's members (CF-LM-02, DR-07 #2, CF-PM-05, CF-LM-13), its size checked for each message
+    /// by itself (CC-89). A group of nobody else has nobody to serve (CC-88).
     fn known(self, members: &[Uri], cx: &mut Context<'_>) -> Result<Step, Refused<'static>> {
         if members.len() > cx.config.limits.group_members.min(MOST) {
             return Err(too_many(486));

@@ -63,6 +63,10 @@ pub(super) struct Conference {
 }
 
 /// What every member is told.
+///
+/// The identity goes on within the trust domain (CF-LM-10); Allow and Contact of the answers are the
+/// leg's to remember (CF-LM-19 to CF-LM-22), and so are its own ring and session timers (CC-102,
+/// CC-103).
 #[derive(Clone, Debug)]
 struct Plan {
     speaker: Speaker,
@@ -184,7 +188,8 @@ impl Conference {
         }
     }
 
-    /// 200 to the originator, then the invitations (CF-LM-03, AC-26).
+    /// 200 to the originator with the answer of the switch (CF-LM-03 to CF-LM-08), then the invitations
+    /// (AC-26): the one policy of initiation that there is (CF-LM-26, DR-29).
     pub(super) fn begin(&mut self, cx: &mut Context<'_>) {
         self.inbound.accept(cx);
         self.go_on(cx);
@@ -217,6 +222,7 @@ impl Conference {
         }
         match self.inbound.handle(event, cx) {
             Upcall::Media(Media::Received(whole)) => self.stored(whole, cx),
+            // A CANCEL that comes after the 200 has been answered by the leg (CC-79).
             // No chat: pages inside it are not for distribution.
             Upcall::Page(txn) => Refused::plain(403).respond_within(txn, SERVER, cx),
             Upcall::Media(Media::Incomplete) | Upcall::PeerLeft | Upcall::Left(_) => self.left(),
@@ -256,7 +262,8 @@ impl Conference {
         self.sweep = Sweep::Deliver { next: 0 };
     }
 
-    /// The originator is gone. What is stored is delivered all the same (CC-80, CC-81).
+    /// The originator is gone, and with it what is not complete: CANCEL or BYE to each leg as it stands
+    /// (CF-LM-09, CC-78, CC-80). What is stored is delivered all the same (CC-81).
     fn left(&mut self) {
         if matches!(self.message, Incoming::Awaited) {
             self.abort(Outcome::Failed(Failure::NothingToSend));
@@ -317,6 +324,7 @@ impl Conference {
     }
 
     /// Lets a member act, keeps count of the outcomes, and gives its place back when its leg is closed.
+    /// The originator hears nothing of it (CF-LM-24).
     fn step(
         &mut self,
         id: LegId,

@@ -75,6 +75,7 @@ impl Fanout {
         let head = copied_head(request, kind, cx);
         let members: Vec<_> = entries
             .into_iter()
+            // Request-URI and To of the copy (CF-PM-12).
             .map(|entry| (entry.uri.bare(), Progress::Waiting))
             .collect();
         let open = members.len();
@@ -91,7 +92,8 @@ impl Fanout {
         })
     }
 
-    /// The first copies, then 202 in the same batch: it waits for nobody (CF-PM-07, D-23).
+    /// The first copies, then 202 in the same batch: it waits for nobody (CF-PM-07, D-23), and what
+    /// becomes of them is not told to the originator (CC-76).
     pub(super) fn begin(&mut self, cx: &mut Context<'_>) {
         self.fill(1, cx);
         let head = reply_lines(cx, SERVER).take();
@@ -226,7 +228,8 @@ enum Kind<'r> {
     Mixed(Bytes),
 }
 
-/// What is copied from the originator's request and what is ours (DR-23, RFC 5365 §7.2).
+/// What is copied from the originator's request and what is ours (DR-23, RFC 5365 §7.2): the asserted
+/// identity for the core (CF-PM-08), nothing that belongs to one hop.
 fn copied_head(request: &Request, kind: Kind<'_>, cx: &mut Context<'_>) -> Bytes {
     let head = &request.head;
     let anonymous = head.privacy().id;
@@ -335,6 +338,7 @@ fn copied_body<'r>(
     }
     let history = history(entries, cx);
     match (payload.as_slice(), &history) {
+        // A list and nothing to say (CC-93).
         ([], _) => Err(Refused::plain(400)),
         // A wrapper around one part is no use (CC-94, D-06).
         ([(_, only)], None) => Ok((Kind::Of(only), only.content().clone())),

@@ -228,7 +228,7 @@ fn dr_02_a_malformed_session_parameter_is_400_where_the_uri_is_ours() {
 fn dr_06_of_two_faults_the_earlier_one_answers_an_invitation_to_a_list() {
     let many: Vec<String> = (0..4).map(|n| format!("sip:m{n}@example.com")).collect();
     let names: Vec<&str> = many.iter().map(String::as_str).collect();
-    let mut rig_config = |config: &mut Config| config.limits.adhoc_group = 4;
+    let rig_config = |config: &mut Config| config.limits.adhoc_group = 4;
     let audio = sdp_part("").replace("m=message", "m=audio");
     let body = |sdp: &str, list: &str| mixed(&[sdp, list]);
     let bad_list = listed(&names).replace("sip:m0@", "http:m0@");
@@ -290,7 +290,7 @@ fn dr_06_of_two_faults_the_earlier_one_answers_an_invitation_to_a_list() {
             assert!(now.contains(from), "{place}: {from} is not there");
             now = now.replace(from, to);
         }
-        let mut rig = with(&mut rig_config);
+        let mut rig = with(rig_config);
         rig.config.profile.min_se = Duration::from_secs(600);
         let did = run_as(&mut rig, &now, *access, Ok(&[]));
         let reply = wire_reply(&did.replies()[0].1, &now);
@@ -320,7 +320,8 @@ fn dr_07_of_two_faults_the_earlier_one_answers_a_request_to_a_group() {
     let sdp = offer_sdp("");
     let none: Result<&[Uri], LookupError> = Ok(&[]);
     let some = uris(&[BOB]);
-    let fixes: [(&str, &str, Access, Result<&[Uri], LookupError>, u16); 11] = [
+    type Members<'a> = Result<&'a [Uri], LookupError>;
+    let fixes: [(&str, &str, Access, Members<'_>, u16); 11] = [
         ("", "", UNKNOWN, none, 404),
         ("", "", REFUSED, none, 400),
         (";session= ", " ", REFUSED, none, 403),
