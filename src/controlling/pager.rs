@@ -202,9 +202,6 @@ impl Fanout {
     /// batch at a time.
     pub(super) fn close(&mut self, cx: &mut Context<'_>) {
         self.turn = Turn::Nothing;
-        if core::mem::take(&mut self.continued) {
-            cx.stop(Timer::Continue);
-        }
         self.fill(0, cx);
     }
 }
