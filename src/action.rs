@@ -132,7 +132,7 @@ pub struct Fresh {
 impl Fresh {
     /// The From-tag.
     pub fn tag(self) -> Tag {
-        let Token([_, high, low]) = self.token;
+        let [_, high, low] = self.token.words();
         Tag((u64::from(high) << 32) | u64::from(low))
     }
 }

