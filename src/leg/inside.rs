@@ -304,7 +304,9 @@ impl Call {
     ) -> Step {
         match verdict {
             Verdict::GoesOn => (held(up, wait), Upcall::Nothing),
-            Verdict::Over => self.over(up, wait, Outcome::Failed(Failure::ConnectionLost), cx),
+            Verdict::Over => {
+                self.over(up, wait, Outcome::Failed(Failure::ConnectionLost), None, cx)
+            }
         }
     }
 
