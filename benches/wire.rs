@@ -12,12 +12,13 @@ use bytes::{Bytes, BytesMut};
 use criterion::{BenchmarkGroup, Throughput, criterion_group, criterion_main};
 use criterion::{Criterion, measurement::WallTime};
 use memchr::memmem;
+use simple_im::msrp::Ident;
 use simple_im::wire::msrp::{self, Decoder, Piece, write_end, write_report, write_send};
 use simple_im::wire::sip::{Message, parse, parse_request, write_request, write_response};
 use simple_im::wire::{lists, sdp};
+use simple_im::{Reply, Report, Status, Tag, Token};
 use simple_im::{
     Chunk, ChunkId, ClientTxn, Continuation, Entry, FailureReport, Head, Limits, Method, Outgoing,
-    Reply, Report, Status, Tag, Token, XXI,
 };
 
 mod common;

@@ -236,9 +236,10 @@ pub(crate) fn arrival(request: &Request) -> Arrival {
     let sender = shared(sender)
         .or_else(|_| shared(from.uri))
         .unwrap_or_else(|_| request.uri.clone());
+    let nobody = shared(from.uri).is_ok_and(|uri| is_anonymous(&uri));
     let parts = request.body.parts().unwrap_or_default();
     let marks = Marks {
-        anonymous: head.privacy().id || is_anonymous(from.uri),
+        anonymous: head.privacy().id || nobody,
         indirect: parts.iter().any(|part| part.indirection().is_some()),
         attachment: parts
             .iter()
@@ -253,8 +254,8 @@ pub(crate) fn arrival(request: &Request) -> Arrival {
 }
 
 /// RFC 3323 §4.1.1.3.
-fn is_anonymous(from: &str) -> bool {
-    Uri::copy(from).is_ok_and(|uri| uri.host().eq_ignore_ascii_case("anonymous.invalid"))
+fn is_anonymous(from: &Uri) -> bool {
+    from.host().eq_ignore_ascii_case("anonymous.invalid")
 }
 
 /// How the application's no to a page is said (TC-PM-01, DR-30).

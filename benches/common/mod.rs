@@ -1,5 +1,5 @@
 //! Inputs, and a bench for one machine.
-#![allow(dead_code)]
+#![allow(dead_code, unreachable_pub)]
 
 use std::time::Duration;
 
