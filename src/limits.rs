@@ -10,9 +10,10 @@ use core::time::Duration;
 #[non_exhaustive]
 pub struct Limits {
     /// Actions that one call may push; the rest follows on [`Timer::Continue`](crate::Timer::Continue).
-    /// At least 8, default 256.
+    /// At least 32, which is more than any single step takes; less counts as 32. Default 256.
     pub batch: usize,
-    /// Member transactions that await a first response at the same time. Default 64, at least 1.
+    /// Member transactions that await a first response at the same time, calls that are repeated
+    /// because of 422 apart. Default 64, at least 1.
     pub in_flight: u32,
     /// How long a member may hold a place of that window without a response. Default 2 s.
     pub patience: Duration,
@@ -57,7 +58,8 @@ pub struct Limits {
     pub whole: u64,
     /// Octets of a large message that the controlling function keeps; above it 413. Default 10 MiB.
     pub stored: u64,
-    /// Separate ranges of one incoming message; above it 413. Default 1,024.
+    /// Separate ranges of one incoming message; above it 413. A client keeps no more than half of
+    /// `batch`, since it may have to hand them on in one call. Default 1,024.
     pub ranges: usize,
     /// Unanswered MSRP chunks a session, at most 8. Default 8.
     pub chunks: usize,
@@ -79,14 +81,15 @@ pub struct Limits {
     pub msrp_response: Duration,
     /// How long an INVITE may ring. Default 180 s.
     pub ring: Duration,
-    /// How long the application may think about an invitation or a page before it is refused with 480. Default 180 s.
+    /// How long the application may think about an invitation before it is refused with 480. Default 180 s.
     pub decide: Duration,
     /// How long the controlling function goes on delivering a large message to a member, from that
     /// member's own INVITE. Default 180 s.
     pub delivery: Duration,
     /// How long an incoming message may take from one chunk to the next. Default 540 s (RFC 7701 §6.1).
     pub chunk_reception: Duration,
-    /// How long the host may take to look up a group or a policy before 500. Default 20 s.
+    /// How long the host may take to look up a group or a policy before 500, and the application to keep a
+    /// page before 480: less than the 32 s after which its sender gives up. Default 20 s.
     pub lookup: Duration,
     /// How long a transaction of ours may stay without a final response after CANCEL, and a 2xx of ours
     /// without ACK: 64·T1 (RFC 3261 §9.1, §13.3.1.4). Default 32 s.

@@ -54,7 +54,7 @@ pub(crate) enum Upcall {
     Received(Whole),
     /// A message ended before it was complete; the application has been told.
     Incomplete,
-    /// The connection is gone or never came.
+    /// The connection is gone (CC-50) or never came (CC-49, CC-57). Nothing else is tried.
     Lost(Failure),
 }
 
@@ -96,7 +96,9 @@ impl Session {
             own: self.own.clone(),
             peer,
         }));
-        if self.link == Link::Awaited {
+        // A connection that came before the answer and broke again may come anew.
+        if self.link != Link::Up {
+            self.link = Link::Awaited;
             cx.start(Timer::Bind, wait);
         }
         if media.can_receive {
@@ -166,12 +168,16 @@ impl Session {
                 got_upcall(got, cx)
             }
             MsrpEvent::Down(down) => {
+                if self.media.is_none() {
+                    // It came early and went: once all is agreed it has its time to come again.
+                    self.link = Link::Awaited;
+                    return Upcall::Nothing;
+                }
                 let before = core::mem::replace(&mut self.link, Link::Down);
-                match (before, down) {
-                    (Link::Down, _) => return Upcall::Nothing,
-                    (Link::Awaited, _) if self.media.is_some() => cx.stop(Timer::Bind),
-                    (Link::Awaited, _) => {}
-                    (Link::Up, _) => {}
+                match before {
+                    Link::Down => return Upcall::Nothing,
+                    Link::Awaited => cx.stop(Timer::Bind),
+                    Link::Up => {}
                 }
                 Upcall::Lost(match (before, down) {
                     (Link::Awaited, _) | (_, Down::Unreachable) => Failure::NotConnected,
@@ -292,7 +298,8 @@ impl Session {
             total,
         } = self.receiving.give_up(cx)
         {
-            incomplete(message, received, total, cx);
+            let announced = self.media.as_ref().and_then(|media| media.filelength);
+            incomplete(message, received, total.or(announced), cx);
         }
         // Released even when the peer closed first: the driver's socket is ours to give back.
         cx.act(Action::ReleaseMsrp);
