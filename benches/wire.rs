@@ -16,10 +16,10 @@ use simple_im::msrp::Ident;
 use simple_im::wire::msrp::{self, Decoder, Piece, write_end, write_report, write_send};
 use simple_im::wire::sip::{Message, parse, parse_request, write_request, write_response};
 use simple_im::wire::{lists, sdp};
-use simple_im::{Reply, Report, Status, Tag, Token};
 use simple_im::{
     Chunk, ChunkId, ClientTxn, Continuation, Entry, FailureReport, Head, Limits, Method, Outgoing,
 };
+use simple_im::{Reply, Report, Status, Tag, Token};
 
 mod common;
 use common::{VIA, near_ends, prose, uri};
