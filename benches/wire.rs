@@ -129,7 +129,7 @@ const FROM: &[u8] = b"msrp://alice.example.com:7654/jshA7weztas;tcp";
 fn chunk(body: Bytes) -> Chunk {
     Chunk {
         id: ChunkId(1),
-        message: Token([1, 2, 3]),
+        message: Token::new([1, 2, 3]),
         start: 1,
         total: body.len() as u64,
         flag: Continuation::Last,

@@ -63,18 +63,28 @@ impl Lines<'_, '_> {
         self
     }
 
-    /// One line as it came, with or without its end.
-    pub(crate) fn raw(&mut self, line: &str) -> &mut Self {
-        self.lines(line.trim_end_matches(['\r', '\n']).as_bytes())
-            .lines(b"\r\n")
-    }
-
     /// From without its tag, which the writer of a fresh request adds.
     pub(crate) fn from(&mut self, uri: &str, anonymous: bool) -> &mut Self {
         if anonymous {
             self.line("From", ANONYMOUS)
         } else {
             self.line("From", Angle(uri))
+        }
+    }
+
+    /// From as it came, display name and all, but for its tag (RFC 5365 §7.2, DR-23).
+    pub(crate) fn copied_from(&mut self, head: &Head, anonymous: bool) -> &mut Self {
+        if anonymous {
+            return self.line("From", ANONYMOUS);
+        }
+        let from = head.from();
+        let name = head.header("From").unwrap_or_default();
+        let name = name.strip_suffix(from.params).unwrap_or(name).trim_end();
+        let (before, after) = around_tag(from.params, from.tag());
+        if name.ends_with('>') {
+            self.line("From", format_args!("{name}{before}{after}"))
+        } else {
+            self.line("From", format_args!("<{}>{before}{after}", from.uri))
         }
     }
 
@@ -118,7 +128,7 @@ impl Lines<'_, '_> {
         }
     }
 
-    /// The release token: User-Agent of requests and of a client's replies (OC-PM-04, TC-PM-05, D-11).
+    /// The release token: User-Agent of requests and of a client's replies (OC-PM-04, OC-LM-05, TC-PM-05, D-11).
     pub(crate) fn user_agent(&mut self, speaker: Speaker) -> &mut Self {
         self.release("User-Agent", speaker)
     }
@@ -188,10 +198,14 @@ impl Lines<'_, '_> {
         }
     }
 
-    /// The originator's asserted identity, for a next hop that we trust (DR-03, DR-05).
+    /// The originator's asserted identity, for a next hop that we trust (DR-03, DR-05). One of each
+    /// kind at the most, as RFC 3325 §9.1 has it.
     pub(crate) fn asserted(&mut self, head: &Head) -> &mut Self {
+        let is_tel = |uri: &&str| uri.get(..4).is_some_and(|s| s.eq_ignore_ascii_case("tel:"));
         if self.cx.config.profile.server_identity == IdentityHeader::PAsserted {
-            for uri in head.asserted() {
+            let sip = head.asserted().find(|uri| !is_tel(uri));
+            let tel = head.asserted().find(is_tel);
+            for uri in sip.into_iter().chain(tel) {
                 self.line("P-Asserted-Identity", Angle(uri));
             }
         }
@@ -223,6 +237,22 @@ fn parameters(how: AcceptContact) -> &'static str {
         AcceptContact::TagOnly => "",
         AcceptContact::Explicit => ";explicit",
         AcceptContact::RequireExplicit => ";require;explicit",
+    }
+}
+
+/// Header field parameters before and after the tag.
+fn around_tag<'a>(params: &'a str, tag: Option<&str>) -> (&'a str, &'a str) {
+    let value = tag.and_then(|tag| tag.as_ptr().addr().checked_sub(params.as_ptr().addr()));
+    let end = value.map(|at| at + tag.map_or(0, str::len));
+    let begin = value
+        .and_then(|at| params.get(..at))
+        .and_then(|before| before.rfind(';'));
+    match (begin, end) {
+        (Some(begin), Some(end)) => (
+            params.get(..begin).unwrap_or_default(),
+            params.get(end..).unwrap_or_default(),
+        ),
+        _ => (params, ""),
     }
 }
 

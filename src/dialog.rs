@@ -16,7 +16,8 @@ pub(crate) struct Dialog {
     lines: Bytes,
     call_id: Bytes,
     remote_tag: Bytes,
-    /// Where requests go: the remote target, known to the upper layers as Session Identity (D-14, D-15).
+    /// Where requests go: the remote target, known to the upper layers as Session Identity (OC-LM-12,
+    /// D-14, D-15).
     target: Uri,
     /// The first route, if it is a strict router's: requests are addressed to it, and the target
     /// follows last in Route (RFC 3261 §12.2.1.1).
@@ -34,7 +35,8 @@ const NO_DIALOG: Flaw = Flaw {
 
 impl Dialog {
     /// The caller's side of the dialog that a response makes: 101 to 199 with a To-tag, or 2xx
-    /// (RFC 3261 §12.1.2). `request` is the target of the INVITE, which stands in for a missing
+    /// (RFC 3261 §12.1.2). Nothing is taken from an earlier response: route set and tag are those of
+    /// this one (CC-14, CC-15). `request` is the target of the INVITE, which stands in for a missing
     /// Contact (CC-12).
     pub(crate) fn calling(
         response: &Response,

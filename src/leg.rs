@@ -17,7 +17,7 @@
 //! | CANCEL of anything else | 481 | 481 | 481 | 481 | 481 | 481 | 481 | 481 |
 //! | BYE | 481 | 481 | 481 | 200, 487: Closed | 200: Closed | 200: Closed | 200: Closed | 481 |
 //! | re-INVITE | 481 | 481 | 481 | 500 | 500 | 200: AwaitingAck; 488, 422, 491 | 481 | 481 |
-//! | UPDATE | 481 | 481 | 481 | 500 | 200, 488, 422, 491 | 200, 488, 422, 491 | 481 | 481 |
+//! | UPDATE | 491 | 481 | 481 | 500 | 200, 488, 422, 491 | 200, 488, 422, 491 | 481 | 481 |
 //! | MESSAGE | 481 | 481 | 481 | 500 | the role | the role | 481 | 481 |
 //! | OPTIONS | 481 | 481 | 481 | 200 | 200 | 200 | 481 | 481 |
 //! | PRACK | 481 | 481 | 481 | 481 | 481 | 481 | 481 | 481 |
@@ -116,7 +116,8 @@ struct AckWait {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
     Stay,
-    Bye,
+    /// With this Reason, if there is one to give.
+    Bye(Option<&'static str>),
 }
 
 /// An established session.
@@ -191,6 +192,11 @@ impl Leg {
         self.state == State::Closed
     }
 
+    /// Whether our INVITE has had no response of any kind.
+    pub(crate) fn is_unheard(&self) -> bool {
+        matches!(self.state, State::Inviting(_) | State::CancelPending(..))
+    }
+
     /// Whether messages can flow: the dialog is there and the session bound.
     pub(crate) fn is_up(&self) -> bool {
         match &self.state {
@@ -226,7 +232,7 @@ impl Leg {
     pub(crate) fn end(
         &mut self,
         why: Outcome,
-        reason: Option<&str>,
+        reason: Option<&'static str>,
         cx: &mut Context<'_>,
     ) -> Upcall {
         let state = core::mem::replace(&mut self.state, State::Closed);
@@ -243,8 +249,8 @@ impl Leg {
                 decision.refuse(Refused::plain(480), self.call.speaker, cx);
                 (State::Closed, Upcall::Left(why))
             }
-            State::AwaitingAck(up, wait) => self.call.over(up, Some(wait), why, cx),
-            State::Up(up) => (self.call.bye(up, reason, cx), Upcall::Left(why)),
+            State::AwaitingAck(up, wait) => self.call.over(up, Some(wait), why, reason, cx),
+            State::Up(up) => self.call.over(up, None, why, reason, cx),
             state @ (State::CancelPending(..)
             | State::Cancelling(..)
             | State::Ending(_)
@@ -296,13 +302,16 @@ impl Call {
                 match wait {
                     None => self.refresh_due(&mut up, cx),
                     // No INVITE of ours while one of the peer's is under way (RFC 3261 §14.1).
-                    Some(_) => up.refresh_later(cx.config.limits.t2, cx),
+                    Some(_) if matches!(up.refresh, Refresh::On { ours: true }) => {
+                        up.refresh_later(cx.config.limits.t2, cx);
+                    }
+                    Some(_) => {}
                 }
                 (held(up, wait), Upcall::Nothing)
             }
             // Nobody refreshed it: whatever is under way, it is over (CC-22).
             Event::Timer(Timer::Expiry) if up.refresh != Refresh::Off => {
-                self.over(up, wait, Outcome::Failed(Failure::ConnectionLost), cx)
+                self.over(up, wait, Outcome::Failed(Failure::ConnectionLost), None, cx)
             }
             Event::Response(txn, response) => {
                 let verdict = self.refreshed(&mut up, txn, Ok(response), cx);
@@ -332,20 +341,29 @@ impl Call {
 
     fn media(&mut self, up: Up, wait: Option<AckWait>, news: Media, cx: &mut Context<'_>) -> Step {
         match news {
-            Media::Lost(why) => self.over(up, wait, Outcome::Failed(why), cx),
+            Media::Lost(why) => self.over(up, wait, Outcome::Failed(why), None, cx),
             news if is_leaving(&wait) => (held(up, wait), late(news)),
             news => (held(up, wait), Upcall::Media(news)),
         }
     }
 
     /// It is over for us: BYE, or as soon as the ACK is there or 64·T1 have passed.
-    fn over(&mut self, up: Up, wait: Option<AckWait>, why: Outcome, cx: &mut Context<'_>) -> Step {
+    fn over(
+        &mut self,
+        up: Up,
+        wait: Option<AckWait>,
+        why: Outcome,
+        reason: Option<&'static str>,
+        cx: &mut Context<'_>,
+    ) -> Step {
         match wait {
-            None => (self.bye(up, None, cx), Upcall::Left(why)),
+            None => (self.bye(up, reason, cx), Upcall::Left(why)),
             // It was said already.
-            Some(wait) if wait.then == Then::Bye => (State::AwaitingAck(up, wait), Upcall::Nothing),
+            Some(wait) if wait.then != Then::Stay => {
+                (State::AwaitingAck(up, wait), Upcall::Nothing)
+            }
             Some(mut wait) => {
-                wait.then = Then::Bye;
+                wait.then = Then::Bye(reason);
                 (State::AwaitingAck(up, wait), Upcall::Left(why))
             }
         }
@@ -358,7 +376,8 @@ impl Call {
         self.say_bye(up.dialog, up.session, reason, cx)
     }
 
-    /// BYE within the dialog (OC-LM-35 to OC-LM-38).
+    /// BYE within the dialog, to its target and by its route set (OC-LM-35, OC-LM-36, OC-LM-38), anonymous if
+    /// the INVITE was (OC-LM-37), and with `Supported: timer` as every request (OC-LM-09).
     fn say_bye(
         &mut self,
         mut dialog: Dialog,
@@ -470,7 +489,7 @@ fn is_leaving(wait: &Option<AckWait>) -> bool {
     matches!(
         wait,
         Some(AckWait {
-            then: Then::Bye,
+            then: Then::Bye(_),
             ..
         })
     )

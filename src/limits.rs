@@ -10,9 +10,10 @@ use core::time::Duration;
 #[non_exhaustive]
 pub struct Limits {
     /// Actions that one call may push; the rest follows on [`Timer::Continue`](crate::Timer::Continue).
-    /// At least 32, which is more than any step of a client needs; default 256.
+    /// At least 32, which is more than any single step takes; less counts as 32. Default 256.
     pub batch: usize,
-    /// Member transactions that await a first response at the same time. Default 64, at least 1.
+    /// Member transactions that await a first response at the same time, calls that are repeated
+    /// because of 422 apart. Default 64, at least 1.
     pub in_flight: u32,
     /// How long a member may hold a place of that window without a response. Default 2 s.
     pub patience: Duration,

@@ -292,7 +292,7 @@ pub(crate) struct Offered {
     pub(crate) direction: Direction,
 }
 
-/// Writes an offer of one MSRP line.
+/// Writes an offer of one MSRP line (UP-01).
 pub(crate) fn offer(cx: &mut Context<'_>, id: SessionId, wanted: &Wanted<'_>) -> Offered {
     let config = cx.config;
     let setup = match config.profile.setup_offer {

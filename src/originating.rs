@@ -1,5 +1,6 @@
 //! The originating client: one message, by MESSAGE or as a large message, as its size decides.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -7,14 +8,14 @@ use bytes::Bytes;
 use crate::compose::{ALLOW, Lines, Speaker};
 use crate::leg::{Invitation, Leg, Refused, Upcall};
 use crate::msrp::{Keep, Letter, Upcall as Media};
-use crate::offer::{self, Direction, Identity, Wanted};
+use crate::offer::{self, Direction, Identity, Negotiated, Wanted};
 use crate::page::{self, Inbox, Page};
 use crate::profile::{MultipartPolicy, Profile, SessionParam, SizeBasis};
 use crate::roster::{self, CopyControl, Entry};
 use crate::wire::{lists, mime};
 use crate::{
     Action, ClientTxn, Context, Event, Failure, FailureReport, LegId, Machine, MessageId, Notice,
-    Outcome, Outgoing, RecipientId, Timer, Uri,
+    Outcome, Outgoing, RecipientId, Status, Timer, Uri,
 };
 
 /// Sends one message.
@@ -25,10 +26,12 @@ use crate::{
 /// | idle | send, large | INVITE | large |
 /// | paging | 413, 513 | INVITE, once (D-03) | large |
 /// | paging | other final, none | outcome | closed |
-/// | large | 2xx | ACK; the message is sent when the session is bound | large |
+/// | large | 2xx with a good answer | ACK; the message is sent when the session is bound | large |
+/// | large | other 2xx | ACK, BYE | large |
 /// | large | all octets taken, or confirmed where that was asked for (D-09) | BYE | large |
 /// | large | failure at either plane | `#` if midway, BYE | large |
-/// | large | the leg is closed | outcome | closed |
+/// | large | the leg is closed | outcome | telling |
+/// | telling | continue | more outcomes | closed |
 ///
 /// # Examples
 ///
@@ -62,6 +65,10 @@ pub struct Originating {
 }
 
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a machine is in one state; a box would cost a block a message"
+)]
 enum State {
     #[default]
     Idle,
@@ -75,13 +82,17 @@ enum State {
         progress: Progress,
     },
     /// The outcome is being told to a list of recipients.
-    Telling {
-        outcome: Outcome,
-        recipients: u32,
-        next: u32,
-        leg: Open,
-    },
+    Telling(Told),
     Closed,
+}
+
+/// How far an outcome has been told.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    outcome: Outcome,
+    recipients: u32,
+    next: u32,
+    leg: Open,
 }
 
 /// Whether a leg is to be closed after the last word.
@@ -96,14 +107,12 @@ enum Open {
 enum Progress {
     /// No answer to the INVITE.
     Calling,
-    /// The session is agreed on; the message waits for its binding.
-    Connecting { focus: bool },
-    /// Octets are on their way.
+    /// The session is agreed on; octets go out as soon as it is bound.
     Sending { focus: bool },
     /// Every octet is taken; success reports are awaited.
     AwaitReport { focus: bool },
     /// The outcome is known; the leg is being closed.
-    Ending(Outcome),
+    Ending { outcome: Outcome, focus: bool },
 }
 
 /// What is to be sent.
@@ -203,9 +212,71 @@ impl Content {
         }
     }
 
+    /// Content that is elsewhere: `message/external-body` with a URL (OC-PM-15, UP-04, RFC 4483). Its
+    /// octets are the header lines of what is found there.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::Malformed`] if the URL, the media type or the disposition is none, or a value holds what
+    /// cannot stand between quotes.
+    pub fn external(what: &External<'_>) -> Result<Self, Misuse> {
+        let quotable = |text: &str| {
+            let plain = |octet: u8| matches!(octet, b' '..=b'~') && octet != b'"' && octet != b'\\';
+            !text.is_empty() && text.bytes().all(plain)
+        };
+        let named = |text: &str| text.bytes().all(|octet| !octet.is_ascii_control());
+        let sound = quotable(what.url)
+            && what.url.contains(':')
+            && !what.url.contains(' ')
+            && quotable(what.expiration)
+            && named(what.kind)
+            && what.kind.contains('/')
+            && named(what.disposition)
+            && !what.disposition.is_empty();
+        if !sound {
+            return Err(Misuse::Malformed);
+        }
+        let mut kind = format!(
+            "message/external-body;access-type=\"URL\";expiration=\"{}\";URL=\"{}\"",
+            what.expiration, what.url
+        );
+        if let Some(size) = what.size {
+            kind += &format!(";size={size}");
+        }
+        if let Some(hash) = what.hash {
+            kind += ";hash=";
+            for octet in hash {
+                kind += &format!("{octet:02X}");
+            }
+        }
+        let body = format!(
+            "Content-Type: {}\r\nContent-Disposition: {}\r\n\r\n",
+            what.kind, what.disposition
+        );
+        Ok(Self::new(&kind, Bytes::from(body)))
+    }
+
     fn kind(&self) -> &str {
         core::str::from_utf8(&self.kind).unwrap_or_default()
     }
+}
+
+/// Content that is elsewhere, for [`Content::external`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct External<'a> {
+    /// Where it is: an absolute `http` or `https` URL.
+    pub url: &'a str,
+    /// Until when it can be fetched, as the Date of SIP is written: `Mon, 24 Jun 2002 09:00:00 GMT`.
+    /// Mandatory (RFC 4483 §5.7).
+    pub expiration: &'a str,
+    /// Its size in octets.
+    pub size: Option<u64>,
+    /// Its SHA-1.
+    pub hash: Option<[u8; 20]>,
+    /// Its media type with parameters.
+    pub kind: &'a str,
+    /// Its Content-Disposition: `render`, `attachment`, with parameters such as `handling=optional`.
+    pub disposition: &'a str,
 }
 
 /// What the host knows of the way to the recipient. That the first hop is TCP says nothing (D-03).
@@ -312,7 +383,7 @@ impl Originating {
         Self::default()
     }
 
-    /// Sends a message, by MESSAGE or as a large message (OC-PM-01, OC-LM-01).
+    /// Sends a message, by MESSAGE or as a large message (OC-PM-01, OC-PM-08, OC-LM-01, OC-LM-15).
     ///
     /// Its outcome is told once for each recipient: for a list in the order of the list without
     /// duplicates and without the sender, for a group once.
@@ -327,7 +398,9 @@ impl Originating {
         if draft.content.body.is_empty() {
             return Err(Misuse::EmptyMessage);
         }
-        if draft.content.kind.is_empty() || draft.content.kind.iter().any(u8::is_ascii_control) {
+        if !draft.content.kind().contains('/')
+            || draft.content.kind.iter().any(u8::is_ascii_control)
+        {
             return Err(Misuse::Malformed);
         }
         let message = Message {
@@ -337,6 +410,7 @@ impl Originating {
             success: draft.success_report,
             failure: draft.failure_report,
         };
+        // The rule is for the request as it will be: all headers, all octets, the list too (CC-27, CC-28, CC-29).
         let page = message.page(cx)?;
         let size = match cx.config.profile.size_basis {
             SizeBasis::WholeRequest => page.wire_len(),
@@ -361,7 +435,8 @@ impl Originating {
     }
 
     /// Takes the message back: CANCEL as soon as that is allowed, BYE if the session is up
-    /// (OC-LM-34, CC-59). A page cannot be taken back (RFC 3261 §9.1).
+    /// (OC-LM-34, CC-59). A page cannot be taken back (RFC 3261 §9.1), nor can a message that the peer
+    /// has: then only the wait for its report ends.
     ///
     /// # Errors
     ///
@@ -370,12 +445,15 @@ impl Originating {
         let State::Large { leg, progress, .. } = &mut self.state else {
             return Err(Misuse::NothingToCancel);
         };
-        if matches!(progress, Progress::Ending(_)) {
-            return Err(Misuse::NothingToCancel);
-        }
+        let (outcome, focus) = match *progress {
+            Progress::Calling => (Outcome::Cancelled, false),
+            Progress::Sending { focus } => (Outcome::Cancelled, focus),
+            Progress::AwaitReport { focus } => (Outcome::Sent, focus),
+            Progress::Ending { .. } => return Err(Misuse::NothingToCancel),
+        };
         stop_waiting(*progress, cx);
-        *progress = Progress::Ending(Outcome::Cancelled);
-        leg.end(Outcome::Cancelled, None, cx);
+        *progress = Progress::Ending { outcome, focus };
+        leg.end(outcome, None, cx);
         Ok(())
     }
 
@@ -403,7 +481,7 @@ impl Originating {
                 };
             }
         }
-        message.told(last.outcome, Open::No, cx)
+        message.told(last.outcome, Open::No).tell(cx)
     }
 
     fn large(
@@ -415,8 +493,8 @@ impl Originating {
         cx: &mut Context<'_>,
     ) -> State {
         if matches!(event, Event::Timer(Timer::SuccessReport)) {
-            if let Progress::AwaitReport { .. } = progress {
-                progress = message.end(&mut leg, Outcome::Unconfirmed, cx);
+            if let Progress::AwaitReport { focus } = progress {
+                progress = message.end(&mut leg, Outcome::Unconfirmed, focus, cx);
             }
         } else {
             let upcall = leg.handle(event, cx);
@@ -434,10 +512,30 @@ impl Originating {
         }
         self.inbox.close(cx);
         let outcome = match progress {
-            Progress::Ending(outcome) => outcome,
+            Progress::Ending { outcome, .. } => outcome,
             _ => Outcome::Failed(Failure::Incomplete),
         };
-        message.told(outcome, Open::Yes, cx)
+        message.told(outcome, Open::Yes).tell(cx)
+    }
+}
+
+impl Told {
+    /// Tells the outcome to each recipient, a batch at a time.
+    fn tell(mut self, cx: &mut Context<'_>) -> State {
+        while self.next < self.recipients {
+            if cx.pushed() + 2 >= cx.config.limits.batch.max(32) {
+                cx.start(Timer::Continue, core::time::Duration::ZERO);
+                return State::Telling(self);
+            }
+            let recipient = RecipientId(self.next);
+            let notice = Notice::Outcome(THE_MESSAGE, recipient, self.outcome);
+            cx.act(Action::Tell(notice));
+            self.next += 1;
+        }
+        if self.leg == Open::Yes {
+            cx.act(Action::Closed);
+        }
+        State::Closed
     }
 }
 
@@ -463,16 +561,8 @@ impl Machine for Originating {
                 },
                 event,
             ) => self.large(leg, message, progress, event, cx),
-            (
-                State::Telling {
-                    outcome,
-                    recipients,
-                    next,
-                    leg,
-                },
-                Event::Timer(Timer::Continue),
-            ) => tell(outcome, recipients, next, leg, cx),
-            (state @ (State::Idle | State::Telling { .. } | State::Closed), event) => {
+            (State::Telling(told), Event::Timer(Timer::Continue)) => told.tell(cx),
+            (state @ (State::Idle | State::Telling(_) | State::Closed), event) => {
                 stranger(event, cx);
                 state
             }
@@ -486,7 +576,7 @@ impl Machine for Originating {
                 let _ = self.cancel(cx);
             }
             // Nothing can hurry these.
-            State::Paging { .. } | State::Telling { .. } | State::Closed => {}
+            State::Paging { .. } | State::Telling(_) | State::Closed => {}
         }
     }
 
@@ -510,9 +600,6 @@ impl Message {
                 progress
             }
             (Progress::Calling, Upcall::Answered { focus }) => self.agreed(leg, focus, cx),
-            (Progress::Connecting { focus }, Upcall::Media(Media::Up)) => {
-                self.begin(leg, focus, cx)
-            }
             (
                 Progress::Sending { .. } | Progress::AwaitReport { .. },
                 Upcall::Media(Media::Wants(at, most)),
@@ -526,7 +613,7 @@ impl Message {
                     return Progress::AwaitReport { focus };
                 }
                 // The last octet is taken: BYE by ourselves (OC-LM-02, OC-LM-32, UP-06).
-                self.end(leg, Outcome::Sent, cx)
+                self.end(leg, Outcome::Sent, focus, cx)
             }
             // The report may come before the last response: it says more (CC-53).
             (
@@ -534,38 +621,46 @@ impl Message {
                 Upcall::Media(Media::Confirmed),
             ) => {
                 stop_waiting(progress, cx);
-                self.end(leg, confirmed(focus), cx)
+                self.end(leg, confirmed(focus), focus, cx)
             }
             (
-                Progress::Connecting { .. }
-                | Progress::Sending { .. }
-                | Progress::AwaitReport { .. },
+                Progress::Sending { focus } | Progress::AwaitReport { focus },
                 Upcall::Media(Media::Failed(why)),
             ) => {
                 stop_waiting(progress, cx);
-                self.end(leg, Outcome::Failed(why), cx)
+                self.end(leg, Outcome::Failed(why), focus, cx)
             }
-            // It has everything: that it hangs up at once changes nothing (CC-44).
-            (Progress::AwaitReport { .. }, Upcall::PeerLeft) => {
+            // It has everything: that the session ends at once changes nothing (CC-44, DR-11). Before,
+            // whatever ends the session ends the message (CC-50).
+            (Progress::AwaitReport { focus }, Upcall::PeerLeft | Upcall::Left(_)) => {
                 stop_waiting(progress, cx);
-                Progress::Ending(Outcome::Sent)
+                Progress::Ending {
+                    outcome: Outcome::Sent,
+                    focus,
+                }
             }
+            // It has not (CC-45).
+            (Progress::Sending { .. } | Progress::Calling, Upcall::PeerLeft) => Progress::Ending {
+                outcome: Outcome::Failed(Failure::Incomplete),
+                focus: false,
+            },
+            // Not too late while the session is there (CC-54).
             (
-                Progress::Connecting { .. } | Progress::Sending { .. } | Progress::Calling,
-                Upcall::PeerLeft,
-            ) => Progress::Ending(Outcome::Failed(Failure::Incomplete)),
-            (Progress::Ending(outcome), Upcall::Media(Media::Confirmed)) => {
-                // Not too late while the session is there (CC-54).
-                Progress::Ending(if outcome == Outcome::Unconfirmed {
-                    Outcome::Delivered
-                } else {
-                    outcome
-                })
-            }
-            (Progress::Ending(_), _) => progress,
-            (_, Upcall::Left(outcome)) => {
-                stop_waiting(progress, cx);
-                Progress::Ending(outcome)
+                Progress::Ending {
+                    outcome: Outcome::Sent | Outcome::Unconfirmed,
+                    focus,
+                },
+                Upcall::Media(Media::Confirmed),
+            ) => Progress::Ending {
+                outcome: confirmed(focus),
+                focus,
+            },
+            (Progress::Ending { .. }, _) => progress,
+            (Progress::Calling | Progress::Sending { .. }, Upcall::Left(outcome)) => {
+                Progress::Ending {
+                    outcome,
+                    focus: false,
+                }
             }
             (_, Upcall::Nothing | Upcall::Media(_) | Upcall::Page(_) | Upcall::Answered { .. }) => {
                 progress
@@ -575,31 +670,25 @@ impl Message {
 
     /// The answer is there: is it one that takes this message?
     fn agreed(&self, leg: &mut Leg, focus: bool, cx: &mut Context<'_>) -> Progress {
-        let Some(media) = leg.session().and_then(|session| session.media()) else {
-            return Progress::Connecting { focus };
+        let media = leg.session().and_then(|session| session.media());
+        let why = match media {
+            // No octet is sent to a peer that does not list its type (CC-47, table 3.5), or takes less (CC-48).
+            Some(media) if !media.can_send => Failure::BadAnswer,
+            Some(media) if !self.content.suits(media) => Failure::UnsupportedType,
+            Some(media) if media.max_size.is_some_and(|most| self.size() > most) => {
+                Failure::TooLarge
+            }
+            Some(_) => return self.begin(leg, focus, cx),
+            None => Failure::BadAnswer,
         };
-        let size = self.content.body.len() as u64;
-        if !media.can_send {
-            return self.end(leg, Outcome::Failed(Failure::BadAnswer), cx);
-        }
-        // A type that it does not list is not sent at all (CC-47, table 3.5), nor more than it takes (CC-48).
-        if !media.accepts(self.content.kind()) {
-            return self.end(leg, Outcome::Failed(Failure::UnsupportedType), cx);
-        }
-        if media.max_size.is_some_and(|most| size > most) {
-            return self.end(leg, Outcome::Failed(Failure::TooLarge), cx);
-        }
-        if leg.is_up() {
-            self.begin(leg, focus, cx)
-        } else {
-            Progress::Connecting { focus }
-        }
+        self.end(leg, Outcome::Failed(why), focus, cx)
     }
 
+    /// Hands the message to the session, which sends it when it is bound (CC-58).
     fn begin(&self, leg: &mut Leg, focus: bool, cx: &mut Context<'_>) -> Progress {
         let mime = self.content.lines(cx);
         let letter = Letter {
-            size: self.content.body.len() as u64,
+            size: self.size(),
             mime,
             // A focus only says that it took the job: ask what it did (OC-LM-30, D-27).
             success: self.wants_report(focus),
@@ -607,6 +696,10 @@ impl Message {
         };
         let upcall = leg.send(letter, cx);
         self.step(leg, Progress::Sending { focus }, upcall, cx)
+    }
+
+    fn size(&self) -> u64 {
+        self.content.body.len() as u64
     }
 
     fn wants_report(&self, focus: bool) -> bool {
@@ -622,9 +715,10 @@ impl Message {
         );
     }
 
-    fn end(&self, leg: &mut Leg, outcome: Outcome, cx: &mut Context<'_>) -> Progress {
+    /// The session has done what it was for, or cannot: it is released (OC-LM-31, OC-LM-33).
+    fn end(&self, leg: &mut Leg, outcome: Outcome, focus: bool, cx: &mut Context<'_>) -> Progress {
         leg.end(outcome, None, cx);
-        Progress::Ending(outcome)
+        Progress::Ending { outcome, focus }
     }
 
     fn recipients(&self) -> u32 {
@@ -634,11 +728,25 @@ impl Message {
         }
     }
 
-    fn told(&self, outcome: Outcome, leg: Open, cx: &mut Context<'_>) -> State {
-        tell(outcome, self.recipients(), 0, leg, cx)
+    fn told(&self, outcome: Outcome, leg: Open) -> Told {
+        let outcome = match (&self.target, outcome) {
+            // A server that does not serve lists says 403 and no more (D-21). It may say the same of anonymity.
+            (Settled::List(_), Outcome::Failed(Failure::Status(Status(403))))
+                if !self.anonymous =>
+            {
+                Outcome::Failed(Failure::ListUnsupported)
+            }
+            _ => outcome,
+        };
+        Told {
+            outcome,
+            recipients: self.recipients(),
+            next: 0,
+            leg,
+        }
     }
 
-    /// The MESSAGE that would carry it (OC-PM rows).
+    /// The MESSAGE that would carry it. Its route set is the stack's (OC-PM-16).
     fn page(&self, cx: &mut Context<'_>) -> Result<Outgoing, Misuse> {
         let config = cx.config;
         let target = self.request_uri(config.account.exploder.as_ref(), cx)?;
@@ -660,6 +768,7 @@ impl Message {
             .from(config.account.address.as_str(), self.anonymous)
             .line("Max-Forwards", 70)
             .accept_contact(config.profile.accept_contact_message);
+        // RFC 3428 §4 forbids it, the seeds demand it (OC-PM-05, D-10).
         if config.profile.contact_in_message {
             lines.contact(Speaker::Client, false);
         }
@@ -679,12 +788,13 @@ impl Message {
         Ok(page::compose(ClientTxn(0), target, head, body, cx))
     }
 
-    /// The INVITE that announces it (OC-LM rows).
+    /// The INVITE that announces it (OC-LM-03). Its route set is the stack's (OC-LM-29).
     fn invite(&self, cx: &mut Context<'_>) -> Result<Leg, Misuse> {
         let config = cx.config;
         let target = self.request_uri(None, cx)?;
-        let size = self.content.body.len() as u64;
         let id = cx.session_id();
+        // One line that says where we are, what we take, that we send and how much (OC-LM-23, OC-LM-24,
+        // OC-LM-25, OC-LM-26, OC-LM-27).
         let offered = offer::offer(
             cx,
             id,
@@ -692,7 +802,7 @@ impl Message {
                 direction: Direction::SendOnly,
                 accept_types: &config.account.accept_types,
                 accept_wrapped_types: &config.account.accept_wrapped_types,
-                filelength: config.profile.lm_filelength.then_some(size),
+                filelength: config.profile.lm_filelength.then_some(self.size()),
                 max_size: None,
                 identity: if self.anonymous {
                     Identity::Hidden
@@ -719,11 +829,14 @@ impl Message {
         lines
             .user_agent(Speaker::Client)
             .line("Allow", ALLOW)
-            .line("Supported", "timer")
+            .line("Supported", "timer");
+        let lines = lines.take();
+        let more = cx
+            .lines()
             .privacy(self.anonymous)
             .identity(Speaker::Client)
-            .line("Content-Type", text(&kind));
-        let lines = lines.take();
+            .line("Content-Type", text(&kind))
+            .take();
         if self.anonymous && matches!(self.target, Settled::One(_)) {
             // The path in our description names our host (DR-20).
             cx.act(Action::Tell(Notice::AnonymityLimited));
@@ -731,6 +844,7 @@ impl Message {
         let invitation = Invitation {
             target,
             lines,
+            more,
             body,
             offered,
         };
@@ -743,26 +857,28 @@ impl Message {
         ))
     }
 
-    /// R-URI and To (OC-PM-09, -11, -13, OC-LM-16, -18, -19).
+    /// R-URI and To: the recipient (OC-PM-09, OC-LM-16), the service that distributes to a list (OC-PM-11,
+    /// OC-PM-12, OC-LM-18), or the group with its Session Type (OC-PM-13, OC-PM-14, OC-LM-19, OC-LM-20).
     fn request_uri(&self, exploder: Option<&Uri>, cx: &Context<'_>) -> Result<Uri, Misuse> {
         let (account, profile) = (&cx.config.account, &cx.config.profile);
         match &self.target {
             Settled::One(uri) => Ok(uri.clone()),
             Settled::List(_) => {
                 let exploder = exploder.filter(|_| profile.use_exploder);
-                exploder
+                let service = exploder
                     .or(account.factory.as_ref())
-                    .cloned()
-                    .ok_or(Misuse::NotProvisioned)
+                    .ok_or(Misuse::NotProvisioned)?;
+                match profile.session_param {
+                    SessionParam::PocAdhoc => of_kind(service, "session=adhoc"),
+                    SessionParam::None | SessionParam::Poc | SessionParam::Legacy => {
+                        Ok(service.clone())
+                    }
+                }
             }
             Settled::Group(uri) => match profile.session_param {
                 SessionParam::None => Ok(uri.clone()),
-                SessionParam::Poc => uri
-                    .with_param("session=prearranged")
-                    .map_err(|_| Misuse::Malformed),
-                SessionParam::Legacy => uri
-                    .with_param("session=imgroup")
-                    .map_err(|_| Misuse::Malformed),
+                SessionParam::Poc | SessionParam::PocAdhoc => of_kind(uri, "session=prearranged"),
+                SessionParam::Legacy => of_kind(uri, "session=imgroup"),
             },
         }
     }
@@ -787,18 +903,21 @@ impl Content {
         lines.line("Content-Type", self.kind())
     }
 
+    /// Whether the peer receives this type, and what it wraps (table 3.5).
+    fn suits(&self, media: &Negotiated) -> bool {
+        let wrapped = self
+            .is_wrapped()
+            .then(|| mime::wrapped_type(&self.body))
+            .flatten();
+        media.accepts(self.kind()) && wrapped.is_none_or(|kind| media.accepts_wrapped(kind))
+    }
+
     fn is_wrapped(&self) -> bool {
-        self.kind().len() >= 12
-            && self
-                .kind()
-                .as_bytes()
-                .iter()
-                .take(12)
-                .map(u8::to_ascii_lowercase)
-                .eq(*b"message/cpim")
+        offer::matches_any("message/cpim", self.kind())
     }
 }
 
+/// Who the recipients are, for the service (OC-PM-10, OC-LM-17).
 fn list_part(list: &Bytes) -> mime::OutPart<'_> {
     let lines =
         "Content-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n";
@@ -843,43 +962,51 @@ fn settle(target: Target, cx: &Context<'_>) -> Result<Settled, Misuse> {
     if recipients.len() > cx.config.limits.list_entries {
         return Err(Misuse::TooManyRecipients);
     }
-    let legacy = cx.config.profile.session_param == SessionParam::Legacy;
-    let mut entries = Vec::new();
-    for Recipient {
-        uri,
-        copy,
-        anonymize,
-        group,
-    } in recipients
-    {
-        // A group inside a list says so (OC-LM-21).
-        let marked = if group && legacy {
-            uri.with_param("session=pre-arranged")
-        } else {
-            Ok(uri)
-        };
-        entries.push(Entry {
-            uri: marked.map_err(|_| Misuse::Malformed)?,
-            copy,
-            anonymize,
-        });
-    }
+    let groups: Vec<Uri> = recipients
+        .iter()
+        .filter(|recipient| recipient.group)
+        .map(|recipient| recipient.uri.clone())
+        .collect();
+    let entry = |recipient: Recipient| Entry {
+        uri: recipient.uri,
+        copy: recipient.copy,
+        anonymize: recipient.anonymize,
+    };
     let mut entries = roster::effective(
-        entries,
+        recipients.into_iter().map(entry),
         &[&cx.config.account.address],
         &[],
         &cx.config.profile,
     );
-    match (entries.len(), entries.pop()) {
-        (1, Some(only)) => Ok(Settled::One(only.uri)),
-        (_, Some(last)) => {
-            entries.push(last);
-            Ok(Settled::List(entries))
-        }
-        (_, None) => Err(Misuse::NoRecipient),
+    if let [only] = entries.as_slice() {
+        let uri = only.uri.clone();
+        // A group is a group wherever it was named (CC-39).
+        return Ok(if groups.contains(&uri) {
+            Settled::Group(uri)
+        } else {
+            Settled::One(uri)
+        });
     }
+    if entries.is_empty() {
+        return Err(Misuse::NoRecipient);
+    }
+    // A group inside a list says so (OC-LM-21).
+    if cx.config.profile.session_param == SessionParam::Legacy {
+        for entry in &mut entries {
+            if groups.contains(&entry.uri) {
+                entry.uri = of_kind(&entry.uri, "session=pre-arranged")?;
+            }
+        }
+    }
+    Ok(Settled::List(entries))
 }
 
+/// A URI with the Session Type parameter (D-05).
+fn of_kind(uri: &Uri, param: &str) -> Result<Uri, Misuse> {
+    uri.with_param(param).map_err(|_| Misuse::Malformed)
+}
+
+/// A focus confirms that it took the job, and says nothing of the recipients (CC-61).
 fn confirmed(focus: bool) -> Outcome {
     if focus {
         Outcome::AcceptedByServer
@@ -892,37 +1019,6 @@ fn stop_waiting(progress: Progress, cx: &mut Context<'_>) {
     if let Progress::AwaitReport { .. } = progress {
         cx.stop(Timer::SuccessReport);
     }
-}
-
-/// Tells the outcome to each recipient, a batch at a time.
-fn tell(
-    outcome: Outcome,
-    recipients: u32,
-    mut next: u32,
-    leg: Open,
-    cx: &mut Context<'_>,
-) -> State {
-    while next < recipients {
-        if cx.pushed() + 2 >= cx.config.limits.batch.max(8) {
-            cx.start(Timer::Continue, core::time::Duration::ZERO);
-            return State::Telling {
-                outcome,
-                recipients,
-                next,
-                leg,
-            };
-        }
-        cx.act(Action::Tell(Notice::Outcome(
-            THE_MESSAGE,
-            RecipientId(next),
-            outcome,
-        )));
-        next += 1;
-    }
-    if leg == Open::Yes {
-        cx.act(Action::Closed);
-    }
-    State::Closed
 }
 
 /// Requests that reach a machine which is not, or no longer, in a dialog.

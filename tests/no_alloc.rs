@@ -578,7 +578,7 @@ fn open(id: u8, connect: bool) -> OpenMsrp {
 fn chunk(body: &Bytes) -> Chunk {
     Chunk {
         id: ChunkId(1),
-        message: Token([1, 2, 3]),
+        message: Token::new([1, 2, 3]),
         start: 1,
         total: body.len() as u64,
         flag: Continuation::Last,

@@ -205,7 +205,7 @@ fn hear(
                 let body = Bytes::from_static(b"x\r\n-------0000000000000001$\r\n");
                 let chunk = Chunk {
                     id,
-                    message: Token([1, 2, 3]),
+                    message: Token::new([1, 2, 3]),
                     start: 1,
                     total: body.len() as u64,
                     flag: Continuation::Last,

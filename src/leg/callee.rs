@@ -277,7 +277,7 @@ impl Call {
                 cx.stop(Timer::FinalWait);
                 match wait.then {
                     Then::Stay => (State::Up(up), Upcall::Nothing),
-                    Then::Bye => (self.bye(up, None, cx), Upcall::Nothing),
+                    Then::Bye(reason) => (self.bye(up, reason, cx), Upcall::Nothing),
                 }
             }
             Event::Timer(Timer::Repeat) => {
@@ -289,11 +289,11 @@ impl Call {
             // Never acknowledged: the session is ended all the same (CC-06).
             Event::Timer(Timer::FinalWait) => {
                 cx.stop(Timer::Repeat);
-                let news = match wait.then {
-                    Then::Stay => Upcall::Left(Outcome::Failed(Failure::NoAnswer)),
-                    Then::Bye => Upcall::Nothing,
+                let (reason, news) = match wait.then {
+                    Then::Stay => (None, Upcall::Left(Outcome::Failed(Failure::NoAnswer))),
+                    Then::Bye(reason) => (reason, Upcall::Nothing),
                 };
-                (self.bye(up, None, cx), news)
+                (self.bye(up, reason, cx), news)
             }
             event => self.established(up, Some(wait), event, cx),
         }
@@ -310,7 +310,7 @@ impl Call {
     ) -> Step {
         let news = match &wait {
             Some(AckWait {
-                then: Then::Bye, ..
+                then: Then::Bye(_), ..
             }) => Upcall::Nothing,
             Some(_) | None => Upcall::PeerLeft,
         };

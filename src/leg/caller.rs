@@ -1,18 +1,23 @@
 //! The caller's half of a leg: from its INVITE to the answer.
 
+use alloc::vec::Vec;
+
 use bytes::Bytes;
 
-use super::{Call, Leg, Refreshing, Role, State, Step, Up, Upcall, close, failed};
+use super::{
+    Call, Leg, Refreshing, Refused, Role, State, Step, Up, Upcall, close, end_stray, failed,
+};
 use crate::action::{Fresh, Keys};
 use crate::compose::Speaker;
 use crate::dialog::Dialog;
 use crate::msrp::{Keep, Session};
-use crate::offer::{self, Offered};
+use crate::offer::{self, Negotiated, Offered};
 use crate::outcome::of_refusal;
 use crate::profile::Refresher;
 use crate::refresh::{Proposal, Refresh};
 use crate::{
-    Action, ClientTxn, Context, Event, Failure, Method, Outcome, Outgoing, Response, Timer, Uri,
+    Action, ClientTxn, Context, Event, Failure, Head, Method, Notice, Outcome, Outgoing, Response,
+    Timer, Token, Uri,
 };
 
 /// Whom to invite, and with what.
@@ -20,8 +25,10 @@ use crate::{
 pub(crate) struct Invitation {
     /// The Request-URI.
     pub(crate) target: Uri,
-    /// The header lines, From first, without those of the session timer.
+    /// The header lines, From first, up to those of the session timer.
     pub(crate) lines: Bytes,
+    /// The header lines after those of the session timer.
+    pub(crate) more: Bytes,
     pub(crate) body: Bytes,
     pub(crate) offered: Offered,
 }
@@ -35,10 +42,27 @@ pub(super) struct Invite {
     ids: Fresh,
     session: Session,
     ask: Proposal,
+    early: Vec<Early>,
+}
+
+/// What the first description of an early dialog makes of the session (CC-17).
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Early {
+    /// The To-tag that names the dialog.
+    tag: Bytes,
+    agreed: Result<Agreed, Failure>,
+}
+
+/// What an answer makes of the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Agreed {
+    media: Negotiated,
+    /// The origin line of the peer's description.
+    origin: Bytes,
 }
 
 impl Leg {
-    /// Invites. The session is open from now on: the peer may connect before its answer arrives.
+    /// Invites (OC-LM-03). The session is open from now on: the peer may connect before its answer arrives.
     pub(crate) fn invite(
         invitation: Invitation,
         speaker: Speaker,
@@ -69,6 +93,7 @@ impl Leg {
             ids,
             session,
             ask: Proposal::first(cx),
+            early: Vec::new(),
         };
         invite.send(cx);
         let state = State::Inviting(invite);
@@ -90,6 +115,7 @@ impl Call {
                 if txn == invite.txn && response.status.is_provisional() =>
             {
                 self.learn(&response.head);
+                invite.hear(response, cx);
                 // A 100 only says that the next hop has it.
                 let news = if response.status.0 > 100 {
                     Upcall::Ringing
@@ -100,6 +126,7 @@ impl Call {
             }
             Event::Response(txn, response) if txn == invite.txn => {
                 cx.stop(Timer::Ring);
+                self.learn(&response.head);
                 match response.status.0 {
                     200..300 => self.answered(invite, response, cx),
                     422 => self.too_small(invite, response, cx),
@@ -122,6 +149,13 @@ impl Call {
             // A session may be bound before its answer arrives.
             Event::Msrp(event) => {
                 let _ = invite.session.handle(event, cx);
+                (stay(invite), Upcall::Nothing)
+            }
+            // Our offer is unanswered: one of the callee's has to wait (RFC 3311 §5.2).
+            Event::Request(txn, request)
+                if request.method == Method::Update && invite.has_called(&request.head) =>
+            {
+                Refused::plain(491).respond_within(txn, self.speaker, cx);
                 (stay(invite), Upcall::Nothing)
             }
             event @ (Event::Request(..)
@@ -187,7 +221,7 @@ impl Call {
 
     /// 2xx to our INVITE: ACK, and the session begins if the answer lets us.
     fn answered(&mut self, invite: Invite, response: &Response, cx: &mut Context<'_>) -> Step {
-        self.learn(&response.head);
+        let agreed = invite.agreed(response, cx);
         let Invite {
             cseq,
             invitation,
@@ -195,25 +229,16 @@ impl Call {
             ask,
             ..
         } = invite;
+        let bad = Upcall::Left(Outcome::Failed(Failure::BadAnswer));
         let Ok(dialog) = Dialog::calling(response, &invitation.target, cx) else {
-            return close(
-                session,
-                Upcall::Left(Outcome::Failed(Failure::BadAnswer)),
-                cx,
-            );
+            end_stray(response, cx);
+            return close(session, bad, cx);
         };
         let ack = dialog.ack(cseq, b"", cx);
         cx.act(Action::SendAck(ack));
-        let answer = match response.body.description_part() {
-            Ok(Some(part)) => part.sdp().map_err(|_| Failure::BadAnswer),
-            // None at all (CC-16), two, or a body that cannot be split.
-            Ok(None) | Err(_) => Err(Failure::BadAnswer),
-        };
-        let agreed = answer.and_then(|answer| {
-            let media = offer::conclude(cx.config, &invitation.offered, &answer)?;
-            Ok((media, Bytes::copy_from_slice(answer.origin().as_bytes())))
-        });
-        let (media, origin) = match agreed {
+        // Without a Contact there is nothing to speak to for long (CC-12).
+        let reachable = response.head.contact().ok_or(Failure::BadAnswer);
+        let Agreed { media, origin } = match reachable.and(agreed) {
             Ok(agreed) => agreed,
             Err(why) => {
                 let state = self.say_bye(dialog, session, None, cx);
@@ -231,7 +256,9 @@ impl Call {
             sdp: invitation.offered.sdp.clone(),
             origin,
         };
+        // OC-LM-13.
         up.agree(response.head.session_expires(), Refresher::Uac, cx);
+        // The 2xx alone says so, whatever a provisional response said (CC-41).
         let focus = response.head.is_focus();
         (State::Up(up), Upcall::Answered { focus })
     }
@@ -258,9 +285,11 @@ impl Call {
         response: &Response,
         cx: &mut Context<'_>,
     ) -> Step {
-        let accepted = response.status.is_success();
-        let dialog = Dialog::calling(response, &invite.invitation.target, cx);
-        let Some(dialog) = dialog.ok().filter(|_| accepted) else {
+        if !response.status.is_success() {
+            return close(invite.session, Upcall::Left(why), cx);
+        }
+        let Ok(dialog) = Dialog::calling(response, &invite.invitation.target, cx) else {
+            end_stray(response, cx);
             return close(invite.session, Upcall::Left(why), cx);
         };
         let ack = dialog.ack(invite.cseq, b"", cx);
@@ -271,12 +300,75 @@ impl Call {
 }
 
 impl Invite {
+    /// Whether a request has the Call-ID of this INVITE.
+    fn has_called(&self, head: &Head) -> bool {
+        Token::read(head.call_id()) == Some(self.ids.token)
+    }
+
+    /// Keeps the first description of each early dialog: it is the answer, whatever follows (RFC 3261
+    /// §13.2.1, CC-17).
+    fn hear(&mut self, response: &Response, cx: &Context<'_>) {
+        let limits = &cx.config.limits;
+        let to = response.head.to();
+        let Some(tag) = to.tag().filter(|tag| tag.len() <= limits.dialog_octets) else {
+            return;
+        };
+        if self.first(tag).is_some() || self.early.len() >= limits.forks {
+            return;
+        }
+        if let Some(agreed) = self.concluded(response, cx) {
+            let tag = Bytes::copy_from_slice(tag.as_bytes());
+            self.early.push(Early { tag, agreed });
+        }
+    }
+
+    fn first(&self, tag: &str) -> Option<&Result<Agreed, Failure>> {
+        let same = |early: &&Early| early.tag.eq_ignore_ascii_case(tag.as_bytes());
+        self.early.iter().find(same).map(|early| &early.agreed)
+    }
+
+    /// What the description in a response makes of the session; `None` if there is none.
+    fn concluded(&self, response: &Response, cx: &Context<'_>) -> Option<Result<Agreed, Failure>> {
+        let part = match response.body.description_part() {
+            Ok(part) => part?,
+            // Two of them, or a body that cannot be split.
+            Err(_) => return Some(Err(Failure::BadAnswer)),
+        };
+        let answer = part.sdp().map_err(|_| Failure::BadAnswer);
+        Some(answer.and_then(|answer| {
+            let media = offer::conclude(cx.config, &self.invitation.offered, &answer)?;
+            let origin = Bytes::copy_from_slice(answer.origin().as_bytes());
+            Ok(Agreed { media, origin })
+        }))
+    }
+
+    /// What a 2xx makes of the session.
+    fn agreed(&self, response: &Response, cx: &mut Context<'_>) -> Result<Agreed, Failure> {
+        // The answer must be in the 2xx, wherever else it has been before (CC-16).
+        let Some(last) = self.concluded(response, cx) else {
+            return Err(Failure::BadAnswer);
+        };
+        let tag = response.head.to().tag().unwrap_or_default();
+        match self.first(tag) {
+            Some(first) if *first != last => {
+                cx.act(Action::Tell(Notice::AnswerChanged));
+                if cx.config.profile.answer_from_2xx {
+                    last
+                } else {
+                    first.clone()
+                }
+            }
+            _ => last,
+        }
+    }
+
     fn send(&self, cx: &mut Context<'_>) {
         let refresher = cx.config.profile.refresher;
         let mut lines = cx.lines();
         let head = lines
             .lines(&self.invitation.lines)
             .session_expires(self.ask.seconds(), refresher, self.ask.min_se())
+            .lines(&self.invitation.more)
             .take();
         cx.act(Action::SendRequest(Outgoing {
             method: Method::Invite,

@@ -196,6 +196,8 @@ impl Call {
     /// A refresh of ours is due, or due again.
     pub(super) fn refresh_due(&mut self, up: &mut Up, cx: &mut Context<'_>) {
         if up.refreshing == Refreshing::Later {
+            // The peer's own refresh may have started `Refresh` anew while `Retry` runs.
+            cx.stop(Timer::Retry);
             up.refreshing = Refreshing::No;
         }
         let knows = |allowed: crate::Methods| allowed.has(Method::Update);
@@ -302,7 +304,9 @@ impl Call {
     ) -> Step {
         match verdict {
             Verdict::GoesOn => (held(up, wait), Upcall::Nothing),
-            Verdict::Over => self.over(up, wait, Outcome::Failed(Failure::ConnectionLost), cx),
+            Verdict::Over => {
+                self.over(up, wait, Outcome::Failed(Failure::ConnectionLost), None, cx)
+            }
         }
     }
 

@@ -14,10 +14,19 @@ pub(crate) struct Refused<'a> {
     pub(crate) retry_after: Option<u32>,
     pub(crate) allow: bool,
     pub(crate) accept: bool,
+    /// Whether to say what the body of an INVITE to a list may consist of.
+    pub(crate) accept_session: bool,
     pub(crate) identity: bool,
     /// The request, and the option tags that we do support.
     pub(crate) unsupported: Option<(&'a Head, &'static [&'static str])>,
 }
+
+/// What the body of an INVITE to a list may consist of.
+const SESSION_TYPES: [&str; 3] = [
+    "application/sdp",
+    "application/resource-lists+xml",
+    "multipart/mixed",
+];
 
 impl Refused<'_> {
     pub(crate) const fn plain(status: u16) -> Self {
@@ -28,6 +37,7 @@ impl Refused<'_> {
             retry_after: None,
             allow: false,
             accept: false,
+            accept_session: false,
             identity: false,
             unsupported: None,
         }
@@ -60,6 +70,11 @@ impl Refused<'_> {
         }
         if self.accept {
             for kind in accept.split(' ') {
+                lines.line("Accept", kind);
+            }
+        }
+        if self.accept_session {
+            for kind in SESSION_TYPES {
                 lines.line("Accept", kind);
             }
         }

@@ -54,7 +54,7 @@ pub(crate) enum Upcall {
     Received(Whole),
     /// A message ended before it was complete; the application has been told.
     Incomplete,
-    /// The connection is gone or never came.
+    /// The connection is gone (CC-50) or never came (CC-49, CC-57). Nothing else is tried.
     Lost(Failure),
 }
 
@@ -96,7 +96,9 @@ impl Session {
             own: self.own.clone(),
             peer,
         }));
-        if self.link == Link::Awaited {
+        // A connection that came before the answer and broke again may come anew.
+        if self.link != Link::Up {
+            self.link = Link::Awaited;
             cx.start(Timer::Bind, wait);
         }
         if media.can_receive {

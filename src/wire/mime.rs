@@ -204,6 +204,15 @@ pub(crate) fn content_type(lines: &str) -> &str {
         .map_or("", |(_, value)| value.trim())
 }
 
+/// The Content-Type of what a `message/cpim` body wraps (RFC 3862 §2): it stands in the second block
+/// of lines. `None` if there is none.
+pub(crate) fn wrapped_type(body: &[u8]) -> Option<&str> {
+    let mut blanks = memmem::find_iter(body, b"\r\n\r\n");
+    let (begin, end) = (blanks.next()? + 4, blanks.next()?);
+    let lines = core::str::from_utf8(body.get(begin..end)?).ok()?;
+    Some(content_type(lines)).filter(|kind| !kind.is_empty())
+}
+
 /// One part to write.
 #[derive(Clone, Copy, Debug)]
 pub struct OutPart<'a> {

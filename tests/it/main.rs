@@ -4,6 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::collapsible_match,
+    clippy::duplicate_mod,
     unreachable_pub
 )]
 

@@ -160,7 +160,7 @@ impl Monitor {
     ) {
         let watch = self.machines.entry(machine).or_default();
         let mut broken = Vec::new();
-        if actions.len() > self.limits.batch {
+        if actions.len() > self.limits.batch.max(32) {
             broken.push(format!("{} actions in one call", actions.len()));
         }
         if watch.over && !actions.is_empty() {
@@ -295,7 +295,10 @@ impl Watch {
         if before.is_some_and(|token| token != fresh.token) {
             wrong(format!("{:?} goes to {target} twice", request.method));
         }
-        self.window.insert((leg, request.txn));
+        // A call that is repeated (422) is no further one.
+        if before.is_none() {
+            self.window.insert((leg, request.txn));
+        }
     }
 
     /// What is due when the machine is closed.

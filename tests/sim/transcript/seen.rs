@@ -420,9 +420,10 @@ fn told(leg: LegId, notice: &Notice) -> Seen {
             .fact("received", received)
             .fact("total", number(*total)),
         Notice::NotForUs(txn) => tell("not-for-us").about(Subject::Heard(*txn)),
-        plain @ (Notice::Ringing | Notice::Missed | Notice::AnonymityLimited) => {
-            tell(&words(plain))
-        }
+        plain @ (Notice::Ringing
+        | Notice::Missed
+        | Notice::AnswerChanged
+        | Notice::AnonymityLimited) => tell(&words(plain)),
         other => tell(&words(other)),
     }
 }

@@ -154,7 +154,7 @@ fields!(knob, "knob", Profile:
     adhoc_anonymity too_many_status list_cid_unresolved empty_group_status hide_existence
     echo_to_originator dedupe_default_port list_without_disposition use_exploder setup_offer
     setup_answer session_match msrp_chunk size_exceeded_status size_exceeded_warning
-    anonymous_status accept_types_missing);
+    anonymous_status accept_types_missing answer_from_2xx);
 
 fields!(limit, "limit", Limits:
     batch in_flight patience legs list_entries list_octets adhoc_group group_members message whole
