@@ -1,7 +1,7 @@
 //! One pager-mode MESSAGE (RFC 3428), on its way out or in.
 
-use arrayvec::ArrayVec;
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::compose::Speaker;
 use crate::leg::{Refused, reply_lines};
@@ -95,9 +95,13 @@ pub(crate) fn of_silence(why: TxnError) -> Outcome {
 /// | nobody decides in time, or the exchange ends | 480, and the application is told |
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inbox {
-    asked: ArrayVec<(AskId, ServerTxn), 8>,
+    /// Nearly always one, at most [`UNDECIDED`].
+    asked: SmallVec<[(AskId, ServerTxn); 1]>,
     minted: u32,
 }
+
+/// Pages that may wait for the application at the same time; a further one is refused with 486.
+const UNDECIDED: usize = 8;
 
 impl Inbox {
     pub(crate) fn is_empty(&self) -> bool {
@@ -115,11 +119,12 @@ impl Inbox {
         if let Err(refused) = check(request, cx) {
             return refuse(refused, txn, cx);
         }
-        let ask = self.mint();
-        let first = self.asked.is_empty();
-        if self.asked.try_push((ask, txn)).is_err() {
+        if self.asked.len() == UNDECIDED {
             return refuse(Refused::plain(486), txn, cx);
         }
+        let ask = self.mint();
+        let first = self.asked.is_empty();
+        self.asked.push((ask, txn));
         cx.act(Action::Ask(ask, Question::Page(arrival(request))));
         if first {
             // It guards the oldest: none may wait until its sender gives up (64·T1).

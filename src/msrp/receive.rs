@@ -1,6 +1,7 @@
 //! The receiving half of a session: reassembly by Byte-Range, responses, reports (RFC 4975 §7.3).
 
-use arrayvec::ArrayVec;
+use alloc::vec::Vec;
+
 use bytes::Bytes;
 
 use super::{Ident, RangeSet, store::Store};
@@ -27,8 +28,11 @@ const REMEMBERED: usize = 8;
 pub(crate) struct Receiving {
     keep: Keep,
     chunk: Option<InChunk>,
-    messages: ArrayVec<Incoming, AT_ONCE>,
-    over: ArrayVec<(Ident, Over), REMEMBERED>,
+    /// At most [`AT_ONCE`]. In a block of its own, as is `over`: most sessions receive nothing, and a
+    /// session is moved with every event.
+    messages: Vec<Incoming>,
+    /// At most [`REMEMBERED`].
+    over: Vec<(Ident, Over)>,
     begun: u32,
 }
 
@@ -128,8 +132,8 @@ impl Receiving {
         Self {
             keep,
             chunk: None,
-            messages: ArrayVec::new(),
-            over: ArrayVec::new(),
+            messages: Vec::new(),
+            over: Vec::new(),
             begun: 0,
         }
     }
@@ -187,6 +191,9 @@ impl Receiving {
         if !crate::offer::matches_any(&cx.config.account.accept_types, kind) {
             return Err(415);
         }
+        if self.messages.len() == AT_ONCE {
+            return Err(413);
+        }
         let message = Incoming {
             ident,
             message: MessageId(self.begun),
@@ -199,7 +206,9 @@ impl Receiving {
             failure: head.failure,
             mime: Bytes::copy_from_slice(head.mime.as_bytes()),
         };
-        self.messages.try_push(message).map_err(|_| 413u16)?;
+        // Nearly always there is one.
+        self.messages.reserve_exact(1);
+        self.messages.push(message);
         cx.start(Timer::NextChunk, cx.config.limits.chunk_reception);
         self.begun = self.begun.wrapping_add(1);
         Ok(Fate::Part(ident))
@@ -333,7 +342,7 @@ impl Receiving {
     }
 
     fn remember(&mut self, ident: Ident, how: Over) {
-        if self.over.is_full() {
+        if self.over.len() == REMEMBERED {
             self.over.remove(0);
         }
         self.over.push((ident, how));

@@ -1,5 +1,6 @@
 //! One MSRP session of one leg (RFC 4975 §5): what it sends, what it receives, and its connection.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -23,7 +24,8 @@ pub(crate) struct Session {
     next: u32,
     /// How many octets the connection wants and we had none for.
     room: usize,
-    sending: Option<Sending>,
+    /// In a block of its own: half of all sessions send nothing.
+    sending: Option<Box<Sending>>,
     receiving: Receiving,
 }
 
@@ -117,7 +119,7 @@ impl Session {
 
     /// Begins to send a message; the answer may ask for its first octets.
     pub(crate) fn send(&mut self, letter: Letter, cx: &mut Context<'_>) -> Upcall {
-        let sending = self.sending.insert(Sending::new(letter, cx));
+        let sending = self.sending.insert(Box::new(Sending::new(letter, cx)));
         let wants = sending.wants(self.room, cx);
         self.say(wants)
     }

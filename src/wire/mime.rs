@@ -29,7 +29,9 @@ pub fn body(lines: Bytes, content: Bytes) -> Body {
         whole: content,
         ..Body::default()
     };
-    if !part.is("multipart/mixed") && !part.is("multipart/related") {
+    let kind = part.media_type();
+    let is = |multipart: &str| kind.eq_ignore_ascii_case(multipart);
+    if !is("multipart/mixed") && !is("multipart/related") {
         if part.content_type.len == 0 {
             // RFC 3261 §20.15: the field must be there if the body is not empty.
             body.flaw = Some(flaw(0, "body without content type"));
@@ -133,22 +135,21 @@ impl Part {
     /// Its Content-* header lines, each ended as it came; Content-Length is left out, and so is
     /// whatever else stands between them in the head of a message.
     pub fn mime_lines(&self) -> impl Iterator<Item = &str> {
-        let text = core::str::from_utf8(&self.lines).unwrap_or_default();
-        logical(text).filter(|line| {
-            let name = line.split(':').next().unwrap_or_default();
-            kind(name).is_some_and(|kind| kind != Kind::Length)
-        })
+        let described =
+            |line: &&[u8]| describing(line).is_some_and(|(kind, _)| kind != Kind::Length);
+        let lines = logical(&self.lines).filter(described);
+        lines.map(|line| core::str::from_utf8(line).unwrap_or_default())
     }
 
     /// Whether the octets are in an encoding that must be undone first (`base64`,
     /// `quoted-printable`). SIP is clean for eight bits, so nobody needs one (RFC 3261 §7.4.1).
     pub fn is_encoded(&self) -> bool {
-        let value = self
-            .mime_lines()
-            .filter_map(|line| line.split_once(':'))
-            .find(|(name, _)| kind(name) == Some(Kind::TransferEncoding));
+        let value = logical(&self.lines)
+            .filter_map(describing)
+            .find(|(kind, _)| *kind == Kind::TransferEncoding);
         value.is_some_and(|(_, value)| {
-            !["7bit", "8bit", "binary"].contains(&value.trim().to_ascii_lowercase().as_str())
+            let is = |plain: &&[u8]| value.trim_ascii().eq_ignore_ascii_case(plain);
+            ![b"7bit".as_slice(), b"8bit", b"binary"].iter().any(is)
         })
     }
 
@@ -189,14 +190,11 @@ impl Part {
             content,
             ..Self::default()
         };
-        let text = core::str::from_utf8(&lines).unwrap_or_default();
         let mut at = 0;
-        for line in logical(text) {
-            if let Some((name, value)) = line.split_once(':')
-                && let Some(kind) = kind(name)
-            {
-                let begin = at + line.len() - value.trim_start().len();
-                let value = span(begin, begin + value.trim().len());
+        for line in logical(&lines) {
+            if let Some((kind, value)) = describing(line) {
+                let begin = at + line.len() - value.trim_ascii_start().len();
+                let value = span(begin, begin + value.trim_ascii().len());
                 // The first of a kind counts, as for everyone else who reads it.
                 match kind {
                     Kind::Type if part.content_type.len == 0 => part.content_type = value,
@@ -317,24 +315,25 @@ enum Kind {
 }
 
 /// What a header field says of a body; `None` for fields that say nothing of it.
-fn kind(name: &str) -> Option<Kind> {
-    let name = name.trim_end();
+fn kind(name: &[u8]) -> Option<Kind> {
+    let name = name.trim_ascii_end();
     // The compact forms of RFC 3261 §20.
-    for (compact, kind) in [("c", Kind::Type), ("l", Kind::Length), ("e", Kind::Other)] {
-        if name.eq_ignore_ascii_case(compact) {
-            return Some(kind);
-        }
+    match name {
+        b"c" | b"C" => return Some(Kind::Type),
+        b"l" | b"L" => return Some(Kind::Length),
+        b"e" | b"E" => return Some(Kind::Other),
+        _ => {}
     }
     let (content, rest) = name.split_at_checked(8)?;
-    if !content.eq_ignore_ascii_case("content-") {
+    if !content.eq_ignore_ascii_case(b"content-") {
         return None;
     }
     let kinds = [
-        ("type", Kind::Type),
-        ("disposition", Kind::Disposition),
-        ("id", Kind::Id),
-        ("transfer-encoding", Kind::TransferEncoding),
-        ("length", Kind::Length),
+        (b"type".as_slice(), Kind::Type),
+        (b"disposition", Kind::Disposition),
+        (b"id", Kind::Id),
+        (b"transfer-encoding", Kind::TransferEncoding),
+        (b"length", Kind::Length),
     ];
     let known = kinds
         .into_iter()
@@ -344,15 +343,10 @@ fn kind(name: &str) -> Option<Kind> {
 
 /// The smallest run of lines that has all those that describe the body.
 fn described(lines: &Bytes) -> Bytes {
-    let text = core::str::from_utf8(lines).unwrap_or_default();
     let (mut begin, mut end, mut at) = (None, 0, 0);
-    for line in logical(text) {
+    for line in logical(lines) {
         let after = at + line.len();
-        if line
-            .split_once(':')
-            .and_then(|(name, _)| kind(name))
-            .is_some()
-        {
+        if describing(line).is_some() {
             begin = begin.or(Some(at));
             end = after;
         }
@@ -361,8 +355,18 @@ fn described(lines: &Bytes) -> Bytes {
     lines.slice(begin.unwrap_or(end)..end)
 }
 
+/// What a line says of the body, and its value.
+fn describing(line: &[u8]) -> Option<(Kind, &[u8])> {
+    // Nearly all lines of a message are passed over here.
+    if !matches!(line.first()?.to_ascii_lowercase(), b'c' | b'e' | b'l') {
+        return None;
+    }
+    let (name, value) = line.split_at_checked(memchr(b':', line)?)?;
+    Some((kind(name)?, value.get(1..)?))
+}
+
 /// The lines of a head with what is folded into them, line ends included.
-fn logical(text: &str) -> impl Iterator<Item = &str> {
+fn logical(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = text;
     core::iter::from_fn(move || {
         if rest.is_empty() {
@@ -371,8 +375,8 @@ fn logical(text: &str) -> impl Iterator<Item = &str> {
         let mut end = 0;
         loop {
             let after = rest.get(end..).unwrap_or_default();
-            end += memchr(b'\n', after.as_bytes()).map_or(after.len(), |at| at + 1);
-            match rest.as_bytes().get(end) {
+            end += memchr(b'\n', after).map_or(after.len(), |at| at + 1);
+            match rest.get(end) {
                 Some(b' ' | b'\t') => {}
                 _ => break,
             }
@@ -435,11 +439,11 @@ fn part(whole: &Bytes, begin: usize, next: Delimiter) -> Result<Part, Flaw> {
 ///
 /// Status 400: the lines are not UTF-8, or one of them is no header line.
 pub(super) fn entity(lines: Bytes, content: Bytes, mut at: usize) -> Result<Part, Flaw> {
-    let text = core::str::from_utf8(&lines).map_err(|_| flaw(at, "part header is not UTF-8"))?;
-    for line in logical(text) {
-        let name = line.split_once(':').map(|(name, _)| name.trim_end());
-        if !name.is_some_and(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic()))
-        {
+    core::str::from_utf8(&lines).map_err(|_| flaw(at, "part header is not UTF-8"))?;
+    for line in logical(&lines) {
+        let name = memchr(b':', line).and_then(|colon| line.get(..colon));
+        let name = name.unwrap_or_default().trim_ascii_end();
+        if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
             return Err(flaw(at, "malformed part header"));
         }
         at += line.len();
