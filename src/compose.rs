@@ -7,7 +7,8 @@ use core::fmt::{self, Write};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::profile::{AcceptContact, IdentityHeader, LmFeatureTag, Refresher};
+use crate::profile::{AcceptContact, IdentityHeader, LmFeatureTag, MultipartPolicy, Refresher};
+use crate::wire::mime;
 use crate::{Context, Head, Token, Uri};
 
 /// Which end of the service speaks: a user's client or the controlling function.
@@ -288,4 +289,28 @@ impl fmt::Display for Host<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// The body of an INVITE: the session description, and what goes with it (OC-LM-22, D-06).
+pub(crate) fn described(
+    sdp: &Bytes,
+    more: Option<mime::OutPart<'_>>,
+    cx: &mut Context<'_>,
+) -> (Bytes, Bytes) {
+    let always = cx.config.profile.multipart == MultipartPolicy::Always;
+    let part = mime::OutPart {
+        lines: "Content-Type: application/sdp\r\n",
+        content: sdp,
+    };
+    let mixed = match more {
+        Some(more) => mime::write_mixed(cx.scratch(), &[part, more]),
+        None if always => mime::write_mixed(cx.scratch(), &[part]),
+        None => return (Bytes::from_static(b"application/sdp"), sdp.clone()),
+    };
+    (mixed.content_type, mixed.body)
+}
+
+/// A header field value of ours.
+pub(crate) fn text(value: &Bytes) -> &str {
+    core::str::from_utf8(value).unwrap_or_default()
 }

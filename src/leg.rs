@@ -55,7 +55,7 @@ mod refusal;
 
 pub(crate) use callee::{Arriving, check};
 pub(crate) use caller::Invitation;
-pub(crate) use refusal::{Refused, reply_lines};
+pub(crate) use refusal::{Refused, reply_lines, stranger};
 
 /// One leg, as caller or as callee.
 #[derive(Clone, Debug, PartialEq, Eq)]

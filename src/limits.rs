@@ -23,6 +23,28 @@ pub struct Limits {
     pub list_entries: usize,
     /// Octets of a URI-list's XML; above it the list is refused with 400. Default 256 KiB.
     pub list_octets: usize,
+    /// Elements within elements of an XML document; above it the document is refused with 400. Default 16.
+    pub xml_depth: usize,
+    /// Attributes of one XML element, and name spaces that are in scope in it; above it the document is
+    /// refused with 400. Default 32.
+    pub xml_attributes: usize,
+    /// Octets of the header of a `message/cpim`, that of its content included; above it the message is
+    /// refused with 400. Default 8 KiB.
+    pub cpim_octets: usize,
+    /// Header fields of a `message/cpim`, those of its content included; above it the message is refused
+    /// with 400. Default 64.
+    pub cpim_fields: usize,
+    /// Octets of a disposition notification or of an is-composing indication; above it that is refused
+    /// with 400. Default 16 KiB.
+    pub notice_octets: usize,
+    /// Octets of a conference-info document, above it the document is refused with 400; and of the text
+    /// that is kept of a conference's users, above it all that was known of it is given up. Default
+    /// 512 KiB.
+    pub conference_octets: usize,
+    /// Users, endpoints, roles and URIs of a conference-info document, above it the document is refused
+    /// with 400; and of what is kept of a conference's users, above it all that was known of it is
+    /// given up. Default 10,000.
+    pub conference_entries: usize,
     /// Participants of an ad-hoc group, the originator among them; above it 486 with warning 122.
     /// Default 1,001.
     pub adhoc_group: usize,
@@ -88,6 +110,13 @@ impl Default for Limits {
             legs: 256,
             list_entries: 1_000,
             list_octets: 256 * 1024,
+            xml_depth: 16,
+            xml_attributes: 32,
+            cpim_octets: 8 * 1024,
+            cpim_fields: 64,
+            notice_octets: 16 * 1024,
+            conference_octets: 512 * 1024,
+            conference_entries: 10_000,
             adhoc_group: 1_001,
             group_members: 100_000,
             message: 10 * 1024 * 1024,

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use crate::compose::Speaker;
+use crate::leg::stranger;
 use crate::leg::{self, Leg, Refused, SUPPORTED, Upcall};
 use crate::msrp::{Keep, Upcall as Media, Whole};
 use crate::offer::Shape;
-use crate::originating::stranger;
 use crate::page::{Inbox, arrival, readable, refusal_of};
 use crate::{
     Action, Answer, AskId, Context, Event, LegId, Machine, Method, Notice, Outcome, Question,

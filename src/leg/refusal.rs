@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::compose::{ALLOW, Lines, Speaker};
-use crate::{Action, Context, Head, Reply, ServerTxn, Status, Tag};
+use crate::{Action, Context, Event, Head, Reply, ServerTxn, Status, Tag};
 
 /// A refusal, with what goes with it.
 #[derive(Clone, Copy, Debug)]
@@ -105,4 +105,18 @@ pub(crate) fn reply_lines<'a, 'b>(cx: &'a mut Context<'b>, speaker: Speaker) -> 
     let mut lines = cx.lines();
     lines.server(speaker).identity(speaker);
     lines
+}
+
+/// Requests that reach a machine which is not, or no longer, in a dialog.
+pub(crate) fn stranger(event: Event<'_>, cx: &mut Context<'_>) {
+    match event {
+        Event::Request(txn, _) | Event::Cancel { cancel: txn, .. } => {
+            let tag = cx.tag();
+            Refused::plain(481).respond(txn, tag, Speaker::Client, cx);
+        }
+        Event::Response(_, response) => {
+            super::end_stray(response, cx);
+        }
+        _ => {}
+    }
 }

@@ -170,6 +170,21 @@ impl Part {
             .flatten()
     }
 
+    /// Its octets, if it is of this media type and they are not encoded.
+    ///
+    /// # Errors
+    ///
+    /// Status 415.
+    pub(super) fn of(&self, media_type: &str) -> Result<&Bytes, Flaw> {
+        if self.is_encoded() || !self.is(media_type) {
+            return Err(Flaw {
+                status: Status(415),
+                ..flaw(0, "another media type, or encoded")
+            });
+        }
+        Ok(&self.content)
+    }
+
     fn read(lines: Bytes, content: Bytes) -> Self {
         let mut part = Self {
             content,
@@ -413,8 +428,18 @@ fn part(whole: &Bytes, begin: usize, next: Delimiter) -> Result<Part, Flaw> {
         }
     };
     let lines = whole.slice(begin..begin + head);
-    core::str::from_utf8(&lines).map_err(|_| flaw(begin, "part header is not UTF-8"))?;
-    let mut at = begin;
+    let content = (begin + content).min(next.begin);
+    entity(lines, whole.slice(content..next.begin), begin)
+}
+
+/// A MIME entity whose header lines and content have been told apart. `at` is where the lines begin in
+/// the input.
+///
+/// # Errors
+///
+/// Status 400: the lines are not UTF-8, or one of them is no header line.
+pub(super) fn entity(lines: Bytes, content: Bytes, mut at: usize) -> Result<Part, Flaw> {
+    core::str::from_utf8(&lines).map_err(|_| flaw(at, "part header is not UTF-8"))?;
     for line in logical(&lines) {
         let name = memchr(b':', line).and_then(|colon| line.get(..colon));
         let name = name.unwrap_or_default().trim_ascii_end();
@@ -423,8 +448,7 @@ fn part(whole: &Bytes, begin: usize, next: Delimiter) -> Result<Part, Flaw> {
         }
         at += line.len();
     }
-    let content = (begin + content).min(next.begin);
-    Ok(Part::read(lines, whole.slice(content..next.begin)))
+    Ok(Part::read(lines, content))
 }
 
 /// Where the header ends and where the content begins: at the first empty line.
