@@ -260,7 +260,10 @@ fn every_variant_of_the_api_can_be_written() {
         ),
         ("src/event.rs", &["MsrpEvent", "Down"]),
         ("src/outcome.rs", &["Outcome", "Failure"]),
-        ("src/originating/draft.rs", &["Target", "PathKnowledge", "Misuse"]),
+        (
+            "src/originating/draft.rs",
+            &["Target", "PathKnowledge", "Misuse"],
+        ),
         ("src/roster.rs", &["CopyControl"]),
     ] {
         for name in names {
