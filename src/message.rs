@@ -81,25 +81,27 @@ impl Method {
 
     /// Reads a method name; case matters (RFC 3261 §7.1).
     pub fn read(name: &str) -> Self {
-        const ALL: [Method; 14] = [
-            Method::Invite,
-            Method::Ack,
-            Method::Bye,
-            Method::Cancel,
-            Method::Message,
-            Method::Options,
-            Method::Update,
-            Method::Prack,
-            Method::Refer,
-            Method::Subscribe,
-            Method::Notify,
-            Method::Info,
-            Method::Publish,
-            Method::Register,
-        ];
-        ALL.into_iter()
-            .find(|m| m.as_str() == name)
-            .unwrap_or(Self::Other)
+        Self::of(name.as_bytes())
+    }
+
+    pub(crate) fn of(name: &[u8]) -> Self {
+        match name {
+            b"INVITE" => Self::Invite,
+            b"ACK" => Self::Ack,
+            b"BYE" => Self::Bye,
+            b"CANCEL" => Self::Cancel,
+            b"MESSAGE" => Self::Message,
+            b"OPTIONS" => Self::Options,
+            b"UPDATE" => Self::Update,
+            b"PRACK" => Self::Prack,
+            b"REFER" => Self::Refer,
+            b"SUBSCRIBE" => Self::Subscribe,
+            b"NOTIFY" => Self::Notify,
+            b"INFO" => Self::Info,
+            b"PUBLISH" => Self::Publish,
+            b"REGISTER" => Self::Register,
+            _ => Self::Other,
+        }
     }
 }
 
@@ -316,6 +318,7 @@ impl Head {
 /// A body, split into its parts where it is `multipart/mixed` or `multipart/related`.
 #[derive(Clone, Debug, Default)]
 pub struct Body {
+    /// A multipart; empty where the only part is the whole.
     pub(crate) whole: Bytes,
     pub(crate) parts: SmallVec<[Part; 2]>,
     pub(crate) flaw: Option<Flaw>,
@@ -339,7 +342,10 @@ pub struct Part {
 impl Body {
     /// The octets as they came, wrapper and all. No copy.
     pub fn whole(&self) -> &Bytes {
-        &self.whole
+        match &*self.parts {
+            [only] if self.whole.is_empty() => &only.content,
+            _ => &self.whole,
+        }
     }
 
     /// The parts, one for a body that is not a multipart, none for an empty one.

@@ -2,9 +2,11 @@
 
 use alloc::vec;
 use core::fmt::Write;
+use core::iter;
+use core::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr_iter, memmem};
 
 use crate::message::Span;
 use crate::{Body, Flaw, Part, Status};
@@ -21,39 +23,21 @@ const PARTS: usize = 64;
 /// A malformed multipart is not an error here: a role hears of it from [`Body::parts`] when its
 /// check is due.
 pub fn body(lines: Bytes, content: Bytes) -> Body {
-    if content.is_empty() {
-        return Body::default();
-    }
-    let part = Part::read(described(&lines), content.clone());
-    let mut body = Body {
-        whole: content,
-        ..Body::default()
-    };
-    if !part.is("multipart/mixed") && !part.is("multipart/related") {
-        if part.content_type.len == 0 {
-            // RFC 3261 §20.15: the field must be there if the body is not empty.
-            body.flaw = Some(flaw(0, "body without content type"));
+    let mut described = Described::default();
+    for (line, field) in fields(&lines) {
+        if let Some((name, value)) = field
+            && let Some(kind) = kind(name)
+        {
+            described.add(kind, line, value);
         }
-        body.parts.push(part);
-        return body;
     }
-    body.wrapper = part.lines.slice(range(part.content_type, part.lines.len()));
-    let split = part
-        .param("boundary")
-        .filter(|boundary| (1..=70).contains(&boundary.len()))
-        .ok_or(flaw(0, "multipart without usable boundary"))
-        .and_then(|boundary| split(&mut body, boundary));
-    if let Err(flaw) = split {
-        body.parts.clear();
-        body.flaw = Some(flaw);
-    }
-    body
+    described.body(&lines, content)
 }
 
 impl Body {
     /// Whether there is no body at all.
     pub fn is_empty(&self) -> bool {
-        self.whole.is_empty()
+        self.whole().is_empty()
     }
 
     /// The Content-Type of the whole, parameters included; empty if there is no body.
@@ -61,6 +45,81 @@ impl Body {
         match self.parts.first() {
             Some(part) if self.wrapper.is_empty() => part.content_type(),
             _ => core::str::from_utf8(&self.wrapper).unwrap_or_default(),
+        }
+    }
+}
+
+/// Which lines of a head describe the body, and what they say.
+#[derive(Debug, Default)]
+pub(super) struct Described {
+    /// From the first such line to the last.
+    lines: Range<usize>,
+    content_type: Span,
+    disposition: Span,
+    content_id: Span,
+}
+
+impl Described {
+    /// Adds a line that stands here, CRLF included, with its value there.
+    pub(super) fn add(&mut self, kind: Kind, line: Range<usize>, value: Span) {
+        if self.lines.is_empty() {
+            self.lines.start = line.start;
+        }
+        self.lines.end = line.end;
+        // The first of a kind counts, as for everyone else who reads it.
+        match kind {
+            Kind::Type if self.content_type.len == 0 => self.content_type = value,
+            Kind::Disposition if self.disposition.len == 0 => self.disposition = value,
+            Kind::Id if self.content_id.len == 0 => self.content_id = value,
+            _ => {}
+        }
+    }
+
+    /// The body of a message whose head these lines are.
+    pub(super) fn body(self, head: &Bytes, content: Bytes) -> Body {
+        let mut body = Body::default();
+        if content.is_empty() {
+            return body;
+        }
+        let value = read(head, self.content_type);
+        let kind = media_type(value);
+        let is = |multipart: &str| kind.eq_ignore_ascii_case(multipart);
+        if !is("multipart/mixed") && !is("multipart/related") {
+            if value.is_empty() {
+                // RFC 3261 §20.15: the field must be there if the body is not empty.
+                body.flaw = Some(flaw(0, "body without content type"));
+            }
+            body.parts.push(self.part(head, content));
+            return body;
+        }
+        body.whole = content;
+        body.wrapper = head.slice(range(self.content_type, head.len()));
+        let split = param(value, "boundary")
+            .filter(|boundary| (1..=70).contains(&boundary.len()))
+            .ok_or(flaw(0, "multipart without usable boundary"))
+            .and_then(|boundary| split(&mut body, boundary));
+        if let Err(flaw) = split {
+            body.parts.clear();
+            body.flaw = Some(flaw);
+        }
+        body
+    }
+
+    fn part(self, head: &Bytes, content: Bytes) -> Part {
+        let begin = self.lines.start;
+        let moved = |span: Span| match u32::try_from(begin) {
+            Ok(begin) if span.len > 0 => Span {
+                at: span.at.saturating_sub(begin),
+                len: span.len,
+            },
+            _ => Span::default(),
+        };
+        Part {
+            content_type: moved(self.content_type),
+            disposition: moved(self.disposition),
+            content_id: moved(self.content_id),
+            lines: head.slice(self.lines),
+            content,
         }
     }
 }
@@ -91,7 +150,7 @@ impl Part {
 
     /// The Content-Type without its parameters, in the case in which it came.
     pub fn media_type(&self) -> &str {
-        head(self.content_type())
+        media_type(self.content_type())
     }
 
     /// Whether the media type is this one. Case is ignored (RFC 2045 §5.1).
@@ -107,7 +166,7 @@ impl Part {
     /// The disposition type, `None` if there is no Content-Disposition: its default depends on the
     /// media type (RFC 3261 §20.11).
     pub fn disposition(&self) -> Option<&str> {
-        Some(head(read(&self.lines, self.disposition))).filter(|kind| !kind.is_empty())
+        Some(media_type(read(&self.lines, self.disposition))).filter(|kind| !kind.is_empty())
     }
 
     /// Whether the disposition type is this one. Case is ignored.
@@ -133,10 +192,9 @@ impl Part {
     /// Its Content-* header lines, each ended as it came; Content-Length is left out, and so is
     /// whatever else stands between them in the head of a message.
     pub fn mime_lines(&self) -> impl Iterator<Item = &str> {
-        let text = core::str::from_utf8(&self.lines).unwrap_or_default();
-        logical(text).filter(|line| {
-            let name = line.split(':').next().unwrap_or_default();
-            kind(name).is_some_and(|kind| kind != Kind::Length)
+        fields(&self.lines).filter_map(|(line, field)| {
+            let describes = kind(field?.0)? != Kind::Length;
+            describes.then(|| text(self.lines.get(line).unwrap_or_default()))
         })
     }
 
@@ -146,7 +204,7 @@ impl Part {
         let value = self
             .mime_lines()
             .filter_map(|line| line.split_once(':'))
-            .find(|(name, _)| kind(name) == Some(Kind::TransferEncoding));
+            .find(|(name, _)| kind(name.trim_end().as_bytes()) == Some(Kind::TransferEncoding));
         value.is_some_and(|(_, value)| {
             !["7bit", "8bit", "binary"].contains(&value.trim().to_ascii_lowercase().as_str())
         })
@@ -167,33 +225,6 @@ impl Part {
                 })
             })
             .flatten()
-    }
-
-    fn read(lines: Bytes, content: Bytes) -> Self {
-        let mut part = Self {
-            content,
-            ..Self::default()
-        };
-        let text = core::str::from_utf8(&lines).unwrap_or_default();
-        let mut at = 0;
-        for line in logical(text) {
-            if let Some((name, value)) = line.split_once(':')
-                && let Some(kind) = kind(name)
-            {
-                let begin = at + line.len() - value.trim_start().len();
-                let value = span(begin, begin + value.trim().len());
-                // The first of a kind counts, as for everyone else who reads it.
-                match kind {
-                    Kind::Type if part.content_type.len == 0 => part.content_type = value,
-                    Kind::Disposition if part.disposition.len == 0 => part.disposition = value,
-                    Kind::Id if part.content_id.len == 0 => part.content_id = value,
-                    _ => {}
-                }
-            }
-            at += line.len();
-        }
-        part.lines = lines;
-        part
     }
 }
 
@@ -282,8 +313,9 @@ fn free_number(parts: &[OutPart<'_>]) -> usize {
         .map_or(free.len(), |at| at + 1)
 }
 
+/// What a header field says of a body.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Type,
     Disposition,
     Id,
@@ -293,69 +325,57 @@ enum Kind {
 }
 
 /// What a header field says of a body; `None` for fields that say nothing of it.
-fn kind(name: &str) -> Option<Kind> {
-    let name = name.trim_end();
-    // The compact forms of RFC 3261 §20.
-    for (compact, kind) in [("c", Kind::Type), ("l", Kind::Length), ("e", Kind::Other)] {
-        if name.eq_ignore_ascii_case(compact) {
-            return Some(kind);
-        }
-    }
-    let (content, rest) = name.split_at_checked(8)?;
-    if !content.eq_ignore_ascii_case("content-") {
-        return None;
-    }
-    let kinds = [
-        ("type", Kind::Type),
-        ("disposition", Kind::Disposition),
-        ("id", Kind::Id),
-        ("transfer-encoding", Kind::TransferEncoding),
-        ("length", Kind::Length),
+pub(super) fn kind(name: &[u8]) -> Option<Kind> {
+    const KINDS: [(&[u8], Kind); 5] = [
+        (b"type", Kind::Type),
+        (b"disposition", Kind::Disposition),
+        (b"id", Kind::Id),
+        (b"transfer-encoding", Kind::TransferEncoding),
+        (b"length", Kind::Length),
     ];
-    let known = kinds
-        .into_iter()
-        .find(|(known, _)| rest.eq_ignore_ascii_case(known));
-    Some(known.map_or(Kind::Other, |(_, kind)| kind))
-}
-
-/// The smallest run of lines that has all those that describe the body.
-fn described(lines: &Bytes) -> Bytes {
-    let text = core::str::from_utf8(lines).unwrap_or_default();
-    let (mut begin, mut end, mut at) = (None, 0, 0);
-    for line in logical(text) {
-        let after = at + line.len();
-        if line
-            .split_once(':')
-            .and_then(|(name, _)| kind(name))
-            .is_some()
-        {
-            begin = begin.or(Some(at));
-            end = after;
+    match name {
+        // The compact forms of RFC 3261 §20.
+        [b'c' | b'C'] => Some(Kind::Type),
+        [b'l' | b'L'] => Some(Kind::Length),
+        [b'e' | b'E'] => Some(Kind::Other),
+        [b'c' | b'C', ..] => {
+            let (content, rest) = name.split_at_checked(8)?;
+            if !content.eq_ignore_ascii_case(b"content-") {
+                return None;
+            }
+            let known = KINDS
+                .iter()
+                .find(|(known, _)| rest.eq_ignore_ascii_case(known));
+            Some(known.map_or(Kind::Other, |(_, kind)| *kind))
         }
-        at = after;
+        _ => None,
     }
-    lines.slice(begin.unwrap_or(end)..end)
 }
 
-/// The lines of a head with what is folded into them, line ends included.
-fn logical(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
+/// The lines of a head with what is folded into them: where each stands, line end included, and if it
+/// has a colon its name and the place of its value.
+fn fields(head: &[u8]) -> impl Iterator<Item = (Range<usize>, Option<(&[u8], Span)>)> {
+    let mut begin = 0;
     core::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let mut end = 0;
+        let mut end = begin;
         loop {
-            let after = rest.get(end..).unwrap_or_default();
-            end += memchr(b'\n', after.as_bytes()).map_or(after.len(), |at| at + 1);
-            match rest.as_bytes().get(end) {
+            let rest = head.get(end..).unwrap_or_default();
+            end += memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            match head.get(end) {
                 Some(b' ' | b'\t') => {}
                 _ => break,
             }
         }
-        let (line, after) = rest.split_at_checked(end)?;
-        rest = after;
-        Some(line)
+        let line = head.get(begin..end).filter(|line| !line.is_empty())?;
+        let field = memchr(b':', line).and_then(|colon| {
+            let (name, value) = line.split_at_checked(colon)?;
+            let value = value.get(1..)?.trim_ascii_start();
+            let at = end - value.len();
+            Some((name.trim_ascii_end(), span(at, at + value.trim_ascii_end().len())))
+        });
+        let line = begin..end;
+        begin = end;
+        Some((line, field))
     })
 }
 
@@ -400,18 +420,22 @@ fn part(whole: &Bytes, begin: usize, next: Delimiter) -> Result<Part, Flaw> {
         }
     };
     let lines = whole.slice(begin..begin + head);
-    let text = core::str::from_utf8(&lines).map_err(|_| flaw(begin, "part header is not UTF-8"))?;
-    let mut at = begin;
-    for line in logical(text) {
-        let name = line.split_once(':').map(|(name, _)| name.trim_end());
-        if !name.is_some_and(|name| !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic()))
-        {
-            return Err(flaw(at, "malformed part header"));
-        }
-        at += line.len();
+    if core::str::from_utf8(&lines).is_err() {
+        return Err(flaw(begin, "part header is not UTF-8"));
     }
+    let mut described = Described::default();
+    for (line, field) in fields(&lines) {
+        let (name, value) = field
+            .filter(|(name, _)| !name.is_empty() && name.iter().all(u8::is_ascii_graphic))
+            .ok_or(flaw(begin + line.start, "malformed part header"))?;
+        if let Some(kind) = kind(name) {
+            described.add(kind, line, value);
+        }
+    }
+    // A part keeps all of its head.
+    described.lines = 0..lines.len();
     let content = (begin + content).min(next.begin);
-    Ok(Part::read(lines, whole.slice(content..next.begin)))
+    Ok(described.part(&lines, whole.slice(content..next.begin)))
 }
 
 /// Where the header ends and where the content begins: at the first empty line.
@@ -495,12 +519,14 @@ impl Iterator for Delimiters<'_> {
 
     fn next(&mut self) -> Option<Delimiter> {
         let rest = self.whole.get(self.at..)?;
-        let found = memmem::find_iter(rest, b"--")
-            .map(|dashes| self.at + dashes)
-            .filter(|at| {
-                let word = self.whole.get(at + 2..).unwrap_or_default();
-                word.starts_with(self.boundary)
-            })
+        let begins = |at: &usize| {
+            let word = self.whole.get(*at..).and_then(|line| line.strip_prefix(b"--"));
+            word.is_some_and(|word| word.starts_with(self.boundary))
+        };
+        let lines = memchr_iter(b'\n', rest).map(|end| self.at + end + 1);
+        let found = iter::once(self.at)
+            .chain(lines)
+            .filter(begins)
             .find_map(|at| self.check(at))?;
         self.at = found.after;
         Some(found)
@@ -543,11 +569,11 @@ fn closing_quote(text: &str) -> Option<usize> {
 }
 
 /// A header field value without its parameters.
-fn head(value: &str) -> &str {
+fn media_type(value: &str) -> &str {
     value.split(';').next().unwrap_or_default().trim()
 }
 
-fn range(span: Span, within: usize) -> core::ops::Range<usize> {
+fn range(span: Span, within: usize) -> Range<usize> {
     let at = (span.at as usize).min(within);
     at..at.saturating_add(span.len as usize).min(within)
 }
@@ -565,10 +591,12 @@ pub(crate) fn span(begin: usize, end: usize) -> Span {
 }
 
 /// The text at a place; empty where it is not UTF-8.
-pub(crate) fn read(text: &[u8], span: Span) -> &str {
-    text.get(range(span, text.len()))
-        .and_then(|found| core::str::from_utf8(found).ok())
-        .unwrap_or_default()
+pub(crate) fn read(within: &[u8], span: Span) -> &str {
+    text(within.get(range(span, within.len())).unwrap_or_default())
+}
+
+fn text(octets: &[u8]) -> &str {
+    core::str::from_utf8(octets).unwrap_or_default()
 }
 
 fn flaw(at: usize, what: &'static str) -> Flaw {

@@ -4,11 +4,10 @@ use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 
-use self::fields::Scan;
+use self::fields::{Found, Scan};
 use self::text::Field;
-use super::mime;
-use super::uri::{bad, is_token};
-use crate::{Flaw, Method, Request, Response, Status, Uri};
+use super::uri::{bad, is_name, is_token};
+use crate::{Flaw, Head, Method, Request, Response, Status, Uri};
 
 mod address;
 mod fields;
@@ -24,9 +23,6 @@ pub const MAX_FIELDS: usize = 256;
 /// Octets that the start line and the header fields may have together; above it the message is refused with 513.
 pub const MAX_HEAD: usize = 65_535;
 
-/// Header fields up to which a head is read in place.
-const IN_PLACE: usize = 48;
-
 /// A SIP message.
 #[derive(Clone, Debug)]
 pub enum Message {
@@ -38,8 +34,8 @@ pub enum Message {
 
 /// Reads one message: a datagram, or what [`frame`] found on a stream.
 ///
-/// Nothing is copied: head and body are slices of `input`. Only a head that is folded, has blanks before a colon, escaped
-/// control characters or more than 48 fields is written anew. CRLFs before the message are passed over (RFC 3261
+/// Nothing is copied: head and body are slices of `input`. Only a head that is folded or has blanks before a colon is
+/// written anew. CRLFs before the message are passed over (RFC 3261
 /// §7.5), and octets after the body are ignored (§18.3).
 ///
 /// # Errors
@@ -133,7 +129,6 @@ fn content_length(head: &[u8]) -> Result<u64, Flaw> {
         if found.is_some() {
             return Err(bad(at, "Content-Length is repeated"));
         }
-        let value = core::str::from_utf8(value).unwrap_or_default();
         found = Some(fields::length(value).ok_or(bad(at, "Content-Length is no number"))?);
     }
     found.ok_or(bad(0, "no Content-Length on a stream"))
@@ -246,16 +241,12 @@ fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
 
     let block_at = begin + end + 1;
     let block = rest.get(end + 1..).unwrap_or_default();
-    let mut slots = [httparse::EMPTY_HEADER; IN_PLACE];
-    let (scan, end) = match httparse::parse_headers(block, &mut slots) {
-        Ok(httparse::Status::Complete((length, found))) => {
-            let lines = input.slice(block_at..block_at + length.saturating_sub(2));
-            in_place(lines, block, length, found, method).map(|scan| (scan, length))
-        }
-        Ok(httparse::Status::Partial) => Err(bad(block.len(), "head has no end")),
-        Err(_) => anew(block, method),
-    }
-    .map_err(|flaw| Flaw {
+    let head = match in_place(block, method) {
+        Ok(Some((found, end))) => Ok((found, input.slice(block_at..block_at + end - 2), end)),
+        Ok(None) => anew(block, method),
+        Err(flaw) => Err(flaw),
+    };
+    let (found, lines, end) = head.map_err(|flaw| Flaw {
         at: block_at + flaw.at,
         ..flaw
     })?;
@@ -268,15 +259,16 @@ fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
         None => (input, block_at + end),
     };
     let there = content.len().saturating_sub(begin);
-    let length = match scan.content_length {
+    let length = match found.content_length {
         Some((at, length)) => usize::try_from(length)
             .ok()
             .filter(|length| *length <= there)
             .ok_or(bad(block_at + at, "Content-Length is larger than the body"))?,
         None => there,
     };
-    let head = scan.head;
-    let body = mime::body(head.lines.clone(), content.slice(begin..begin + length));
+    let content = content.slice(begin..begin + length);
+    let body = found.described.body(&lines, content);
+    let head = Head { lines, ..found.head };
     Ok(match start {
         Start::Request(_, method, uri) => Message::Request(Request {
             method,
@@ -348,47 +340,69 @@ fn version(text: &str, at: usize) -> Result<(), Flaw> {
     })
 }
 
-/// Reads a head that stands as the grammar's short form has it. Flaws count from the head's first octet.
-fn in_place(
-    lines: Bytes,
-    block: &[u8],
-    length: usize,
-    found: &[httparse::Header<'_>],
-    method: Option<(&str, Method)>,
-) -> Result<Scan, Flaw> {
-    let base = block.as_ptr().addr();
-    let begin = |text: &[u8]| text.as_ptr().addr().saturating_sub(base);
-    // A lone LF ends a line for HTTP; taken for one here, it would let two readers see two messages.
-    let ends = found
-        .iter()
-        .skip(1)
-        .map(|field| begin(field.name.as_bytes()))
-        .chain([length.saturating_sub(2), length]);
-    for end in ends {
-        if !block
-            .get(..end)
-            .is_some_and(|line| line.ends_with(b"\r\n") || line.is_empty())
-        {
-            return Err(bad(end.saturating_sub(1), "line is not ended by CRLF"));
+/// Reads a head where it stands, and says where the body begins; `None` if it must be written anew first.
+fn in_place<'a>(
+    block: &'a [u8],
+    method: Option<(&'a str, Method)>,
+) -> Result<Option<(Found, usize)>, Flaw> {
+    let mut scan = Scan::new(block, method);
+    let (mut count, mut at) = (0, 0);
+    for end in memchr::memchr_iter(b'\n', block) {
+        let line = block.get(at..end).unwrap_or_default();
+        // A lone LF, taken for a line end here, would let two readers see two messages.
+        let line = line
+            .strip_suffix(b"\r")
+            .ok_or(bad(end, "line is not ended by CRLF"))?;
+        if line.is_empty() {
+            check(block.get(..at).unwrap_or_default(), count)?;
+            return Ok(Some((scan.finish()?, end + 1)));
+        }
+        if count == MAX_FIELDS {
+            return Err(too_many("too many header fields"));
+        }
+        let folded = matches!(block.get(end + 1), Some(b' ' | b'\t'));
+        if folded || !scan.line(at, line)? {
+            return Ok(None);
+        }
+        count += 1;
+        at = end + 1;
+    }
+    Err(bad(block.len(), "head has no end"))
+}
+
+/// What all lines of a head have to be, beside their grammar: UTF-8 without control characters, unless they are escaped.
+fn check(head: &[u8], lines: usize) -> Result<(), Flaw> {
+    core::str::from_utf8(head).map_err(|error| bad(error.valid_up_to(), "head is not UTF-8"))?;
+    // Counting is cheap, and each line ends with two.
+    let count = |octets: &[u8]| {
+        let controls = octets.iter().fold(0u8, |n, octet| n + u8::from(is_control(*octet)));
+        usize::from(controls)
+    };
+    if head.chunks(128).map(count).sum::<usize>() == lines * 2 {
+        return Ok(());
+    }
+    let mut octets = head.iter().enumerate();
+    while let Some((at, octet)) = octets.next() {
+        match octet {
+            b'\r' if head.get(at + 1) != Some(&b'\n') => return Err(bad(at, "CR without LF")),
+            b'\\' if head.get(at + 1) != Some(&b'\r') => {
+                octets.next();
+            }
+            b'\r' | b'\n' => {}
+            octet if is_control(*octet) => return Err(bad(at, "control character")),
+            _ => {}
         }
     }
-    let text = core::str::from_utf8(&lines)
-        .map_err(|error| bad(error.valid_up_to(), "head is not UTF-8"))?;
-    let fields = found.iter().map(|field| {
-        let at = begin(field.value);
-        (
-            field.name,
-            text.get(at..at + field.value.len()).unwrap_or_default(),
-        )
-    });
-    let mut scan = fields::scan(text, fields, method)?;
-    scan.head.lines = lines;
-    Ok(scan)
+    Ok(())
+}
+
+fn is_control(octet: u8) -> bool {
+    octet < b' ' && octet != b'\t' || octet == 0x7F
 }
 
 /// Writes a head anew, unfolded and without blanks before the colons, and reads that.
 #[cold]
-fn anew(block: &[u8], method: Option<(&str, Method)>) -> Result<(Scan, usize), Flaw> {
+fn anew(block: &[u8], method: Option<(&str, Method)>) -> Result<(Found, Bytes, usize), Flaw> {
     let mut written = Vec::with_capacity(block.len().min(MAX_HEAD));
     let mut origins = Vec::new();
     let mut end = None;
@@ -407,7 +421,7 @@ fn anew(block: &[u8], method: Option<(&str, Method)>) -> Result<(Scan, usize), F
         unfold(line, &mut written).map_err(|what| bad(at, what))?;
     }
     let end = end.ok_or(bad(block.len(), "head has no end"))?;
-    let lines = Bytes::from(written);
+    written.extend_from_slice(b"\r\n");
     let origin = |flaw: Flaw| {
         let line = origins
             .iter()
@@ -418,16 +432,10 @@ fn anew(block: &[u8], method: Option<(&str, Method)>) -> Result<(Scan, usize), F
             ..flaw
         }
     };
-    let text = core::str::from_utf8(&lines)
-        .map_err(|error| origin(bad(error.valid_up_to(), "head is not UTF-8")))?;
-    let fields = text::lines(&lines).filter_map(|line| {
-        let (name, value) = text::line(line)?;
-        let text = |piece| core::str::from_utf8(piece).ok();
-        Some((text(name)?, text(value)?))
-    });
-    let mut scan = fields::scan(text, fields, method).map_err(origin)?;
-    scan.head.lines = lines;
-    Ok((scan, end))
+    let found = in_place(&written, method).map_err(origin)?;
+    let (found, _) = found.ok_or(bad(0, "head cannot be unfolded"))?;
+    written.truncate(written.len() - 2);
+    Ok((found, Bytes::from(written), end))
 }
 
 fn unfold(line: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
@@ -438,7 +446,7 @@ fn unfold(line: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
     let colon = memchr::memchr(b':', line).ok_or("header field has no colon")?;
     let (name, value) = line.split_at_checked(colon).unwrap_or_default();
     let name = name.trim_ascii_end();
-    if name.is_empty() || !name.iter().all(|octet| is_token(*octet)) {
+    if name.is_empty() || !name.iter().all(|octet| is_name(*octet)) {
         return Err("header field name is no token");
     }
     out.extend_from_slice(name);
@@ -453,14 +461,6 @@ fn unfold(line: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
         let piece = piece.trim_ascii();
         if piece.is_empty() {
             continue;
-        }
-        // Control characters may stand in a quoted pair and nowhere else.
-        let mut escaped = false;
-        for octet in piece {
-            if (*octet < b' ' && *octet != b'\t' || *octet == 0x7F) && !escaped {
-                return Err("control character");
-            }
-            escaped = *octet == b'\\' && !escaped;
         }
         out.push(b' ');
         out.extend_from_slice(piece);

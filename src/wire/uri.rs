@@ -319,7 +319,10 @@ fn check(text: &str) -> Result<(), Flaw> {
         _ => false,
     };
     if !known || scheme.len() == text.len() {
-        return Err(match is_scheme(scheme) && scheme.len() < text.len() {
+        return Err(match scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(is_scheme)
+            && scheme.len() < text.len()
+        {
             true => Flaw {
                 at: 0,
                 what: "URI has an unknown scheme",
@@ -331,7 +334,7 @@ fn check(text: &str) -> Result<(), Flaw> {
     let Some(split) = split(text) else {
         return Err(bad(0, "URI has no host"));
     };
-    let allowed = |part: &str, classes: u8, what: &'static str| match stranger(part, classes) {
+    let allowed = |part: &str, classes: Class, what: &'static str| match stranger(part, classes) {
         Some(at) => Err(bad(offset(text, part) + at, what)),
         None => Ok(()),
     };
@@ -428,16 +431,8 @@ fn check_host(host: &str) -> Result<(), &'static str> {
         .ok_or("URI has a host that is neither name nor address")
 }
 
-/// Whether this is the name of a URI scheme (RFC 3986 §3.1).
-pub(super) fn is_scheme(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text
-            .bytes()
-            .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.'))
-}
-
 /// The first octet that is of none of these classes and no escape.
-fn stranger(text: &str, classes: u8) -> Option<usize> {
+fn stranger(text: &str, classes: Class) -> Option<usize> {
     let mut rest = text.bytes();
     let mut at = 0;
     while let Some(octet) = rest.next() {
@@ -581,23 +576,31 @@ impl Hasher for Fnv {
     }
 }
 
-const UNRESERVED: u8 = 1;
+/// A set of classes of octets.
+type Class = u16;
+
+const UNRESERVED: Class = 1;
 /// User part and password, beside the unreserved.
-const USER: u8 = 2;
-const PARAM: u8 = 4;
-const HEADER: u8 = 8;
+const USER: Class = 2;
+const PARAM: Class = 4;
+const HEADER: Class = 8;
 /// Digits and visual separators of a telephone number (RFC 3966 §3).
-const DIGITS: u8 = 16;
-const TOKEN: u8 = 32;
+const DIGITS: Class = 16;
+const TOKEN: Class = 32;
 /// What a header field parameter may have for value without quotes.
-const VALUE: u8 = 64;
+const VALUE: Class = 64;
 /// Neither blank nor control character, nor what brackets a URI.
-const VISIBLE: u8 = 128;
+const VISIBLE: Class = 128;
+/// Name of a header field: a token, and what HTTP allows beyond that. A flaw in a name that nobody knows is no reason to
+/// refuse a message (RFC 3261 §8.2.2).
+const NAME: Class = 256;
+/// Name of a URI scheme (RFC 3986 §3.1).
+const SCHEME: Class = 512;
 
-static CLASSES: [u8; 256] = classes();
+static CLASSES: [Class; 256] = classes();
 
-const fn classes() -> [u8; 256] {
-    const fn set(mut table: [u8; 256], octets: &[u8], keep: u8, add: u8) -> [u8; 256] {
+const fn classes() -> [Class; 256] {
+    const fn set(mut table: [Class; 256], octets: &[u8], keep: Class, add: Class) -> [Class; 256] {
         let mut rest = octets;
         while let [octet, tail @ ..] = rest {
             if let Some(slot) = table.split_at_mut(*octet as usize).1.first_mut() {
@@ -607,10 +610,10 @@ const fn classes() -> [u8; 256] {
         }
         table
     }
-    const fn add(table: [u8; 256], octets: &[u8], class: u8) -> [u8; 256] {
+    const fn add(table: [Class; 256], octets: &[u8], class: Class) -> [Class; 256] {
         set(table, octets, !0, class)
     }
-    const fn remove(table: [u8; 256], octets: &[u8], class: u8) -> [u8; 256] {
+    const fn remove(table: [Class; 256], octets: &[u8], class: Class) -> [Class; 256] {
         set(table, octets, !class, 0)
     }
     const ALPHANUM: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -622,17 +625,29 @@ const fn classes() -> [u8; 256] {
         table = remove(table, &[control], VALUE | VISIBLE);
         control += 1;
     }
-    table = add(table, ALPHANUM, UNRESERVED | TOKEN);
+    table = add(table, ALPHANUM, UNRESERVED | TOKEN | NAME | SCHEME);
     table = add(table, b"-_.!~*'()", UNRESERVED);
     table = add(table, b"&=+$,;?/", USER);
     table = add(table, b"[]/:&+$", PARAM);
     table = add(table, b"[]/?:+$", HEADER);
     table = add(table, b"0123456789abcdefABCDEF*#-.()", DIGITS);
-    add(table, b"-.!%*_+`'~", TOKEN)
+    table = add(table, b"+-.", SCHEME);
+    table = add(table, b"#$&^|", NAME);
+    add(table, b"-.!%*_+`'~", TOKEN | NAME)
 }
 
-fn class(octet: u8) -> u8 {
+fn class(octet: u8) -> Class {
     CLASSES.get(usize::from(octet)).copied().unwrap_or(0)
+}
+
+/// Whether the name of a header field may hold the octet.
+pub(super) fn is_name(octet: u8) -> bool {
+    class(octet) & NAME != 0
+}
+
+/// Whether the name of a URI scheme may hold the octet, behind the letter that it begins with.
+pub(super) fn is_scheme(octet: u8) -> bool {
+    class(octet) & SCHEME != 0
 }
 
 /// Whether a token may hold the octet (RFC 3261 §25.1).
@@ -651,7 +666,8 @@ pub(super) fn is_visible(octet: u8) -> bool {
 }
 
 /// Where `part`, a piece of `whole`, begins in it.
-pub(super) fn offset(whole: &str, part: &str) -> usize {
+pub(super) fn offset(whole: impl AsRef<[u8]>, part: impl AsRef<[u8]>) -> usize {
+    let (whole, part) = (whole.as_ref(), part.as_ref());
     let (whole_at, part_at) = (whole.as_ptr().addr(), part.as_ptr().addr());
     part_at.saturating_sub(whole_at).min(whole.len())
 }
