@@ -3,6 +3,7 @@
 pub mod lists;
 pub mod mime;
 pub mod msrp;
+mod octet;
 pub mod sdp;
 pub mod sip;
 pub mod uri;

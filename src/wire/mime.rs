@@ -2,11 +2,10 @@
 
 use alloc::vec;
 use core::fmt::Write;
-use core::iter;
 use core::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memmem};
 
 use crate::message::Span;
 use crate::{Body, Flaw, Part, Status};
@@ -325,7 +324,19 @@ pub(super) enum Kind {
 }
 
 /// What a header field says of a body; `None` for fields that say nothing of it.
+#[inline]
 pub(super) fn kind(name: &[u8]) -> Option<Kind> {
+    match name {
+        // The compact forms of RFC 3261 §20.
+        [b'c' | b'C'] => Some(Kind::Type),
+        [b'l' | b'L'] => Some(Kind::Length),
+        [b'e' | b'E'] => Some(Kind::Other),
+        [b'c' | b'C', ..] => long_kind(name),
+        _ => None,
+    }
+}
+
+fn long_kind(name: &[u8]) -> Option<Kind> {
     const KINDS: [(&[u8], Kind); 5] = [
         (b"type", Kind::Type),
         (b"disposition", Kind::Disposition),
@@ -333,23 +344,14 @@ pub(super) fn kind(name: &[u8]) -> Option<Kind> {
         (b"transfer-encoding", Kind::TransferEncoding),
         (b"length", Kind::Length),
     ];
-    match name {
-        // The compact forms of RFC 3261 §20.
-        [b'c' | b'C'] => Some(Kind::Type),
-        [b'l' | b'L'] => Some(Kind::Length),
-        [b'e' | b'E'] => Some(Kind::Other),
-        [b'c' | b'C', ..] => {
-            let (content, rest) = name.split_at_checked(8)?;
-            if !content.eq_ignore_ascii_case(b"content-") {
-                return None;
-            }
-            let known = KINDS
-                .iter()
-                .find(|(known, _)| rest.eq_ignore_ascii_case(known));
-            Some(known.map_or(Kind::Other, |(_, kind)| *kind))
-        }
-        _ => None,
+    let (content, rest) = name.split_at_checked(8)?;
+    if !content.eq_ignore_ascii_case(b"content-") {
+        return None;
     }
+    let known = KINDS
+        .iter()
+        .find(|(known, _)| rest.eq_ignore_ascii_case(known));
+    Some(known.map_or(Kind::Other, |(_, kind)| *kind))
 }
 
 /// The lines of a head with what is folded into them: where each stands, line end included, and if it
@@ -466,7 +468,7 @@ struct Delimiter {
 
 struct Delimiters<'a> {
     whole: &'a [u8],
-    boundary: &'a [u8],
+    boundary: memmem::Finder<'a>,
     at: usize,
 }
 
@@ -474,7 +476,7 @@ impl<'a> Delimiters<'a> {
     fn new(whole: &'a [u8], boundary: &'a str) -> Self {
         Self {
             whole,
-            boundary: boundary.as_bytes(),
+            boundary: memmem::Finder::new(boundary),
             at: 0,
         }
     }
@@ -488,7 +490,7 @@ impl<'a> Delimiters<'a> {
             [.., b'\n'] => at - 1,
             _ => return None,
         };
-        let rest = self.whole.get(at + 2 + self.boundary.len()..)?;
+        let rest = self.whole.get(at + 2 + self.boundary.needle().len()..)?;
         let last = rest.starts_with(b"--");
         let tail = if last { rest.get(2..)? } else { rest };
         // Blanks that somebody appended on the way are padding (RFC 2046 §5.1.1).
@@ -518,16 +520,19 @@ impl Iterator for Delimiters<'_> {
     type Item = Delimiter;
 
     fn next(&mut self) -> Option<Delimiter> {
-        let rest = self.whole.get(self.at..)?;
-        let begins = |at: &usize| {
-            let word = self.whole.get(*at..).and_then(|line| line.strip_prefix(b"--"));
-            word.is_some_and(|word| word.starts_with(self.boundary))
+        let mut from = self.at;
+        let found = loop {
+            let word = from + self.boundary.find(self.whole.get(from..)?)?;
+            let dashes = word.checked_sub(2).filter(|dashes| {
+                let line = self.whole.get(*dashes..).unwrap_or_default();
+                *dashes >= self.at && line.starts_with(b"--")
+            });
+            match dashes.and_then(|at| self.check(at)) {
+                Some(found) => break found,
+                // A boundary may overlap itself.
+                None => from = word + 1,
+            }
         };
-        let lines = memchr_iter(b'\n', rest).map(|end| self.at + end + 1);
-        let found = iter::once(self.at)
-            .chain(lines)
-            .filter(begins)
-            .find_map(|at| self.check(at))?;
         self.at = found.after;
         Some(found)
     }
@@ -570,7 +575,9 @@ fn closing_quote(text: &str) -> Option<usize> {
 
 /// A header field value without its parameters.
 fn media_type(value: &str) -> &str {
-    value.split(';').next().unwrap_or_default().trim()
+    let end = value.bytes().position(|octet| octet == b';');
+    let kind = value.get(..end.unwrap_or(value.len()));
+    kind.unwrap_or_default().trim_ascii()
 }
 
 fn range(span: Span, within: usize) -> Range<usize> {

@@ -6,7 +6,8 @@ use bytes::{Bytes, BytesMut};
 
 use self::fields::{Found, Scan};
 use self::text::Field;
-use super::uri::{bad, is_name, is_token};
+use super::octet::{NAME, TOKEN, run};
+use super::uri::bad;
 use crate::{Flaw, Head, Method, Request, Response, Status, Uri};
 
 mod address;
@@ -220,7 +221,7 @@ fn build<'a, const N: usize>(
 
 /// What the first line says.
 enum Start<'a> {
-    Request(&'a str, Method, Uri),
+    Request(&'a [u8], Method, Uri),
     Response(Status),
 }
 
@@ -281,18 +282,21 @@ fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
 }
 
 fn start<'a>(input: &'a Bytes, at: usize, line: &'a [u8]) -> Result<Start<'a>, Flaw> {
-    let line = core::str::from_utf8(line)
-        .map_err(|error| bad(at + error.valid_up_to(), "start line is not UTF-8"))?;
-    let blank = |octet| octet == b' ';
-    let (first, rest) = cut(line, line.bytes().position(blank)).ok_or(bad(
+    let blank = |octet: &u8| *octet == b' ';
+    let (first, rest) = cut(line, line.iter().position(blank)).ok_or(bad(
         at,
         "start line is neither of a request nor of a response",
     ))?;
-    if first.contains('/') {
+    let (method, stranger) = run(first, TOKEN);
+    if stranger.contains(&b'/') {
         version(first, at)?;
-        let code = rest.split_once(' ').map_or(rest, |(code, _)| code);
-        return match code.parse::<u16>() {
-            Ok(status @ 100..=699) if code.len() == 3 => Ok(Start::Response(Status(status))),
+        let code = rest.split(blank).next().unwrap_or_default();
+        let code = fields::length(code).filter(|_| code.len() == 3);
+        return match code.and_then(|code| u16::try_from(code).ok()) {
+            Some(status @ 100..=699) if core::str::from_utf8(rest).is_ok() => {
+                Ok(Start::Response(Status(status)))
+            }
+            Some(100..=699) => Err(bad(at, "start line is not UTF-8")),
             _ => Err(bad(
                 at + first.len() + 1,
                 "status code is not from 100 to 699",
@@ -300,36 +304,32 @@ fn start<'a>(input: &'a Bytes, at: usize, line: &'a [u8]) -> Result<Start<'a>, F
         };
     }
     let uri_at = at + first.len() + 1;
-    let (uri, spoken) = cut(rest, rest.bytes().rposition(blank))
+    let (uri, spoken) = cut(rest, rest.iter().rposition(blank))
         .ok_or(bad(uri_at, "request line has no version"))?;
     version(spoken, uri_at + uri.len() + 1)?;
-    if first.is_empty() || !first.bytes().all(is_token) {
+    if method.is_empty() || !stranger.is_empty() {
         return Err(bad(at, "method is no token"));
     }
-    let uri = Uri::parse(input.slice(uri_at..uri_at + uri.len())).map_err(|flaw| Flaw {
+    let uri = Uri::parse_target(input.slice(uri_at..uri_at + uri.len())).map_err(|flaw| Flaw {
         at: uri_at + flaw.at,
         ..flaw
     })?;
-    if uri.0.contains(&b'?') && uri.headers().next().is_some() {
-        // RFC 3261 §19.1.1: never in a Request-URI, and never to be taken for header fields.
-        return Err(bad(uri_at, "Request-URI has header fields"));
-    }
-    Ok(Start::Request(first, Method::read(first), uri))
+    Ok(Start::Request(method, Method::of(method), uri))
 }
 
 /// The text around the blank at this place.
-fn cut(text: &str, at: Option<usize>) -> Option<(&str, &str)> {
+fn cut(text: &[u8], at: Option<usize>) -> Option<(&[u8], &[u8])> {
     let at = at?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
-fn version(text: &str, at: usize) -> Result<(), Flaw> {
-    if text.eq_ignore_ascii_case("SIP/2.0") {
+fn version(text: &[u8], at: usize) -> Result<(), Flaw> {
+    if text.eq_ignore_ascii_case(b"SIP/2.0") {
         return Ok(());
     }
     let sip = text
         .get(..4)
-        .is_some_and(|name| name.eq_ignore_ascii_case("SIP/"));
+        .is_some_and(|name| name.eq_ignore_ascii_case(b"SIP/"));
     Err(match sip {
         true => Flaw {
             at,
@@ -343,7 +343,7 @@ fn version(text: &str, at: usize) -> Result<(), Flaw> {
 /// Reads a head where it stands, and says where the body begins; `None` if it must be written anew first.
 fn in_place<'a>(
     block: &'a [u8],
-    method: Option<(&'a str, Method)>,
+    method: Option<(&'a [u8], Method)>,
 ) -> Result<Option<(Found, usize)>, Flaw> {
     let mut scan = Scan::new(block, method);
     let (mut count, mut at) = (0, 0);
@@ -372,15 +372,24 @@ fn in_place<'a>(
 
 /// What all lines of a head have to be, beside their grammar: UTF-8 without control characters, unless they are escaped.
 fn check(head: &[u8], lines: usize) -> Result<(), Flaw> {
-    core::str::from_utf8(head).map_err(|error| bad(error.valid_up_to(), "head is not UTF-8"))?;
-    // Counting is cheap, and each line ends with two.
-    let count = |octets: &[u8]| {
-        let controls = octets.iter().fold(0u8, |n, octet| n + u8::from(is_control(*octet)));
-        usize::from(controls)
-    };
-    if head.chunks(128).map(count).sum::<usize>() == lines * 2 {
-        return Ok(());
+    // Counting is cheap, and each line ends with two. A chunk is short enough for a count in one octet.
+    let (mut controls, mut letters) = (0, 0);
+    for chunk in head.chunks(128) {
+        let count = |n: u8, octet: &u8| n.wrapping_add(u8::from(is_control(*octet)));
+        controls += usize::from(chunk.iter().fold(0, count));
+        letters |= chunk.iter().fold(0, |letters, octet| letters | octet);
     }
+    if letters >= 0x80 {
+        core::str::from_utf8(head).map_err(|error| bad(error.valid_up_to(), "head is not UTF-8"))?;
+    }
+    match controls == lines * 2 {
+        true => Ok(()),
+        false => check_controls(head),
+    }
+}
+
+#[cold]
+fn check_controls(head: &[u8]) -> Result<(), Flaw> {
     let mut octets = head.iter().enumerate();
     while let Some((at, octet)) = octets.next() {
         match octet {
@@ -402,7 +411,7 @@ fn is_control(octet: u8) -> bool {
 
 /// Writes a head anew, unfolded and without blanks before the colons, and reads that.
 #[cold]
-fn anew(block: &[u8], method: Option<(&str, Method)>) -> Result<(Found, Bytes, usize), Flaw> {
+fn anew(block: &[u8], method: Option<(&[u8], Method)>) -> Result<(Found, Bytes, usize), Flaw> {
     let mut written = Vec::with_capacity(block.len().min(MAX_HEAD));
     let mut origins = Vec::new();
     let mut end = None;
@@ -446,7 +455,7 @@ fn unfold(line: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
     let colon = memchr::memchr(b':', line).ok_or("header field has no colon")?;
     let (name, value) = line.split_at_checked(colon).unwrap_or_default();
     let name = name.trim_ascii_end();
-    if name.is_empty() || !name.iter().all(|octet| is_name(*octet)) {
+    if name.is_empty() || !run(name, NAME).1.is_empty() {
         return Err("header field name is no token");
     }
     out.extend_from_slice(name);

@@ -2,7 +2,7 @@
 
 use super::text::{Param, blanks, is_uri, quoted, span_of, token, utf8};
 use crate::Address;
-use crate::wire::uri::{is_value, is_visible};
+use crate::wire::octet::{VALUE, VISIBLE, run};
 
 impl<'a> Address<'a> {
     /// Reads one value of From, To, Contact, Route and the like; `None` if it is none.
@@ -45,11 +45,11 @@ pub(super) fn first(text: &[u8]) -> Option<((&[u8], &[u8]), &[u8])> {
     let text = blanks(text);
     let (uri, params) = match bracketed(text) {
         Some(rest) => {
-            let (uri, rest) = span_of(rest, is_visible);
+            let (uri, rest) = run(rest, VISIBLE);
             (uri, rest.strip_prefix(b">")?)
         }
         None => {
-            let (uri, rest) = span_of(text, is_value);
+            let (uri, rest) = run(text, VALUE);
             if uri.contains(&b'?') {
                 return None;
             }

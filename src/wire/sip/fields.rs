@@ -3,11 +3,12 @@
 use bytes::Bytes;
 
 use super::address;
-use super::text::{Field, Param, blanks, list, number, span_of, token};
+use super::text::{Field, Param, blanks, list, number, token};
 use crate::message::{Head, OptionTags, Place, Preference, Privacy, SessionExpires, Span};
 use crate::profile::Refresher;
-use crate::wire::mime::{self, Described, span};
-use crate::wire::uri::{bad, is_name, is_value, offset};
+use crate::wire::mime::{self, Described, Kind, span};
+use crate::wire::octet::{NAME, VALUE, offset, run};
+use crate::wire::uri::bad;
 use crate::{Flaw, Method, Methods};
 
 /// The feature tag of the service, and the one of its large message mode (D-30).
@@ -28,7 +29,7 @@ pub(super) struct Scan<'a> {
     /// The octets in which the lines stand; places and flaws count from the first.
     text: &'a [u8],
     /// The method of the request line, as text and as value.
-    method: Option<(&'a str, Method)>,
+    method: Option<(&'a [u8], Method)>,
     found: Found,
     /// A bit for each [`Field`].
     seen: u32,
@@ -37,7 +38,7 @@ pub(super) struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(text: &'a [u8], method: Option<(&'a str, Method)>) -> Self {
+    pub(super) fn new(text: &'a [u8], method: Option<(&'a [u8], Method)>) -> Self {
         let head = Head {
             lines: Bytes::new(),
             from: Place::default(),
@@ -71,18 +72,24 @@ impl<'a> Scan<'a> {
     /// Reads the line that begins at `at`, its CRLF not included, and says whether it was `name:value` without blanks before
     /// the colon.
     pub(super) fn line(&mut self, at: usize, line: &'a [u8]) -> Result<bool, Flaw> {
-        let (name, value) = span_of(line, is_name);
+        let (name, value) = run(line, NAME);
         let ([_, ..], [b':', value @ ..]) = (name, value) else {
             return Ok(false);
         };
         let value = value.trim_ascii();
-        if let Some(kind) = mime::kind(name) {
+        let field = Field::of(name);
+        let kind = match field {
+            Field::ContentType => Some(Kind::Type),
+            Field::ContentLength => Some(Kind::Length),
+            Field::Other => mime::kind(name),
+            _ => None,
+        };
+        if let Some(kind) = kind {
             let line = at..at + line.len() + 2;
             self.found.described.add(kind, line, self.place(value));
         }
-        match Field::of(name) {
-            Field::Other => {}
-            field => self.field(field, value)?,
+        if field != Field::Other {
+            self.field(field, value)?;
         }
         Ok(true)
     }
@@ -197,7 +204,7 @@ fn is_word(value: &[u8]) -> bool {
 }
 
 /// RFC 3261 §8.1.1.5: less than 2^31, and of a request the method of its request line.
-fn cseq(at: usize, value: &[u8], method: Option<(&str, Method)>) -> Result<(u32, Method), Flaw> {
+fn cseq(at: usize, value: &[u8], method: Option<(&[u8], Method)>) -> Result<(u32, Method), Flaw> {
     let (sequence, rest) = number(value)
         .filter(|(sequence, _)| *sequence < 1 << 31)
         .ok_or(bad(at, "CSeq has no number below 2^31"))?;
@@ -206,7 +213,7 @@ fn cseq(at: usize, value: &[u8], method: Option<(&str, Method)>) -> Result<(u32,
         return Err(bad(at, "CSeq has no method"));
     }
     match method {
-        Some((text, method)) if text.as_bytes() == name => Ok((sequence, method)),
+        Some((text, method)) if text == name => Ok((sequence, method)),
         Some(_) => Err(bad(at, "CSeq names another method than the request line")),
         None => Ok((sequence, Method::of(name))),
     }
@@ -231,7 +238,7 @@ fn via(text: &[u8]) -> Option<&[u8]> {
     let (protocol, rest) = token(text);
     let (version, rest) = token(slash(rest)?);
     let (transport, rest) = token(slash(rest)?);
-    let (sent_by, rest) = span_of(blanks(rest), is_value);
+    let (sent_by, rest) = run(blanks(rest), VALUE);
     let rest = match blanks(rest).strip_prefix(b":") {
         Some(port) => number(blanks(port))?.1,
         None => rest,
@@ -251,7 +258,7 @@ fn session_expires(at: usize, value: &[u8]) -> Result<SessionExpires, Flaw> {
     let seconds = delta(value)
         .filter(|seconds| *seconds > 0)
         .ok_or(bad(at, "Session-Expires is no number of seconds"))?;
-    let (_, params) = span_of(value, |octet| octet.is_ascii_digit());
+    let (_, params) = number(value).unwrap_or_default();
     let refresher = Param::all(params).find(|param| param.name.eq_ignore_ascii_case(b"refresher"));
     let refresher = match refresher.map(|param| param.value.unwrap_or_default()) {
         None => None,
@@ -297,7 +304,8 @@ pub(super) fn is_known_option(name: &[u8]) -> bool {
 
 /// The tags may stand in different values (CC-96); `="FALSE"` asks for their absence.
 fn preferring(mut preference: Preference, value: &[u8]) -> Preference {
-    let (_, params) = span_of(value, |octet| octet != b';');
+    let params = value.iter().position(|octet| *octet == b';');
+    let params = params.and_then(|at| value.get(at..)).unwrap_or_default();
     for param in Param::all(params) {
         preference.im |= param.is_feature(IM);
         preference.large_message |= param.is_feature(LARGE_MESSAGE);

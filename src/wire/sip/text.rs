@@ -2,7 +2,7 @@
 //!
 //! All of it works on octets, because a head is read before it is known to be UTF-8.
 
-use crate::wire::uri::{is_scheme, is_token, is_value};
+use crate::wire::octet::{LISTED, SCHEME, TOKEN, VALUE, run};
 
 /// One line of an unfolded head: name and value, both without blanks around.
 pub(super) fn line(line: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -190,7 +190,7 @@ pub(super) fn span_of(text: &[u8], pass: impl Fn(u8) -> bool) -> (&[u8], &[u8]) 
 
 /// The token in front, perhaps empty, and the rest.
 pub(super) fn token(text: &[u8]) -> (&[u8], &[u8]) {
-    span_of(text, is_token)
+    run(text, TOKEN)
 }
 
 /// The quoted string in front, without its quotes, and the rest.
@@ -209,14 +209,12 @@ pub(super) fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The digits in front as a number, and the rest; `None` without digits or above `u32::MAX`.
 pub(super) fn number(text: &[u8]) -> Option<(u32, &[u8])> {
-    let (digits, rest) = span_of(text, |octet| octet.is_ascii_digit());
-    let digit = |number: u32, octet: &u8| {
-        number
-            .checked_mul(10)?
-            .checked_add(u32::from(octet.wrapping_sub(b'0')))
-    };
-    let number = digits.iter().try_fold(0, digit)?;
-    (!digits.is_empty()).then_some((number, rest))
+    let (mut number, mut rest) = (0u32, text);
+    while let [digit @ b'0'..=b'9', tail @ ..] = rest {
+        number = number.checked_mul(10)?.checked_add(u32::from(digit - b'0'))?;
+        rest = tail;
+    }
+    (rest.len() < text.len()).then_some((number, rest))
 }
 
 /// A header field parameter.
@@ -238,7 +236,7 @@ impl<'a> Param<'a> {
         };
         let (value, rest) = match quoted(value) {
             Some(quoted) => quoted,
-            None => Some(span_of(value, is_value)).filter(|(value, _)| !value.is_empty())?,
+            None => Some(run(value, VALUE)).filter(|(value, _)| !value.is_empty())?,
         };
         let value = Some(value);
         Some((Self { name, value }, rest))
@@ -289,23 +287,23 @@ pub(super) fn list(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// Where the value in front ends; `None` if it is the last.
 fn comma(text: &[u8]) -> Option<usize> {
-    let mut at = 0;
+    let mut rest = text;
     loop {
-        let rest = text.get(at..)?;
-        at += rest.iter().position(|octet| matches!(octet, b',' | b'"' | b'<'))?;
-        let rest = text.get(at..)?;
-        at += match rest.first() {
-            Some(b'"') => quoted(rest)?.0.len() + 2,
-            Some(b'<') => memchr::memchr(b'>', rest)? + 1,
-            _ => return Some(at),
+        rest = run(rest, LISTED).1;
+        rest = match rest {
+            [b'"', ..] => quoted(rest)?.1,
+            [b'<', tail @ ..] => tail.get(memchr::memchr(b'>', tail)? + 1..)?,
+            [_, ..] => return Some(text.len() - rest.len()),
+            [] => return None,
         };
     }
 }
 
 /// Whether this has the form of a URI of any scheme, so far as a head needs it: only visible octets follow the colon.
 pub(super) fn is_uri(text: &[u8]) -> bool {
-    let (scheme, rest) = span_of(text, is_scheme);
+    let (scheme, rest) = run(text, SCHEME);
     scheme.first().is_some_and(u8::is_ascii_alphabetic) && rest.len() > 1 && rest.starts_with(b":")
 }
 
