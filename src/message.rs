@@ -229,12 +229,22 @@ pub struct SessionExpires {
     pub refresher: Option<Refresher>,
 }
 
-/// A Privacy header field (RFC 3323 §4.2, RFC 3325 §9.3).
+/// A Privacy header field (RFC 3323 §4.2, RFC 3325 §9.3, RFC 7044 §10.1). Where `none` is said, nothing else is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Privacy {
     /// `id`, and `none` was not said: the asserted identity is to be withheld.
     pub id: bool,
+    /// `header`: what identifies the user in the header fields is to be hidden.
+    pub header: bool,
+    /// `session`: what identifies the user in session descriptions is to be hidden.
+    pub session: bool,
+    /// `user`: the user agent is to hide what it can itself.
+    pub user: bool,
+    /// `history`: History-Info is to be withheld.
+    pub history: bool,
+    /// `none`: privacy is not wanted, not even by default.
+    pub none: bool,
     /// `critical`: refuse if it cannot be honoured.
     pub critical: bool,
 }

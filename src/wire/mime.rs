@@ -373,7 +373,10 @@ fn fields(head: &[u8]) -> impl Iterator<Item = (Range<usize>, Option<(&[u8], Spa
             let (name, value) = line.split_at_checked(colon)?;
             let value = value.get(1..)?.trim_ascii_start();
             let at = end - value.len();
-            Some((name.trim_ascii_end(), span(at, at + value.trim_ascii_end().len())))
+            Some((
+                name.trim_ascii_end(),
+                span(at, at + value.trim_ascii_end().len()),
+            ))
         });
         let line = begin..end;
         begin = end;

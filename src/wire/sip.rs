@@ -14,8 +14,13 @@ mod address;
 mod fields;
 mod head;
 mod text;
+mod views;
 mod write;
 
+pub use views::{
+    Disposition, Feature, Package, Predicate, RAck, Reason, ReferredBy, Replaces, RetryAfter,
+    SubscriptionState, Warning,
+};
 pub use write::{ack_of, cancel_of, write_refusal, write_request, write_response};
 
 /// Header fields that a message may have, each repetition counted; above it the message is refused with 513.
@@ -160,6 +165,58 @@ impl Request {
     ///
     /// As [`parse`]; positions refer to the message as it would be written. A name or value with a CR or LF is a flaw: it
     /// would be read as something else.
+    ///
+    /// # Examples
+    ///
+    /// Sitting on a SIP stack that has a message type of its own, and giving the same back:
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use simple_im::{Flaw, Request};
+    ///
+    /// /// As the stack has it.
+    /// #[derive(Debug, PartialEq)]
+    /// struct Theirs {
+    ///     method: String,
+    ///     uri: String,
+    ///     headers: Vec<(String, String)>,
+    ///     body: Bytes,
+    /// }
+    ///
+    /// fn ours(theirs: &Theirs) -> Result<Request, Flaw> {
+    ///     let headers = theirs.headers.iter().map(|(name, value)| (&**name, &**value));
+    ///     Request::build(&theirs.method, &theirs.uri, headers, theirs.body.clone())
+    /// }
+    ///
+    /// fn theirs(ours: &Request) -> Theirs {
+    ///     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    ///     Theirs {
+    ///         method: ours.method_name().to_owned(),
+    ///         uri: ours.uri.to_string(),
+    ///         headers: ours.head.headers().map(owned).collect(),
+    ///         body: ours.body.whole().clone(),
+    ///     }
+    /// }
+    ///
+    /// let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    /// let message = Theirs {
+    ///     method: "MESSAGE".to_owned(),
+    ///     uri: "sip:bob@example.com".to_owned(),
+    ///     headers: vec![
+    ///         header("Via", "SIP/2.0/TCP pc33.example.com;branch=z9hG4bK776sgdkse"),
+    ///         header("From", "<sip:alice@example.com>;tag=49583"),
+    ///         header("To", "<sip:bob@example.com>"),
+    ///         header("Call-ID", "asd88asd77a@pc33.example.com"),
+    ///         header("CSeq", "1 MESSAGE"),
+    ///         header("Content-Type", "text/plain"),
+    ///     ],
+    ///     body: Bytes::from_static(b"Watson, come here."),
+    /// };
+    /// let request = ours(&message)?;
+    /// assert_eq!(request.head.from().tag(), Some("49583"));
+    /// assert_eq!(theirs(&request), message);
+    /// # Ok::<(), Flaw>(())
+    /// ```
     pub fn build<'a>(
         method: &str,
         uri: &str,
@@ -173,6 +230,21 @@ impl Request {
         match build(head, [method, uri], headers, body)? {
             Message::Request(request) => Ok(request),
             Message::Response(_) => Err(bad(0, "method is no token")),
+        }
+    }
+}
+
+impl Request {
+    /// The method as it is written, also one that [`Method`] does not know.
+    pub fn method_name(&self) -> &str {
+        match self.method {
+            // CSeq names the same method, or there would be no request.
+            Method::Other => self
+                .head
+                .header("CSeq")
+                .and_then(|cseq| cseq.split([' ', '\t']).next_back())
+                .unwrap_or_default(),
+            method => method.as_str(),
         }
     }
 }
@@ -269,7 +341,10 @@ fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
     };
     let content = content.slice(begin..begin + length);
     let body = found.described.body(&lines, content);
-    let head = Head { lines, ..found.head };
+    let head = Head {
+        lines,
+        ..found.head
+    };
     Ok(match start {
         Start::Request(_, method, uri) => Message::Request(Request {
             method,
@@ -380,7 +455,8 @@ fn check(head: &[u8], lines: usize) -> Result<(), Flaw> {
         letters |= chunk.iter().fold(0, |letters, octet| letters | octet);
     }
     if letters >= 0x80 {
-        core::str::from_utf8(head).map_err(|error| bad(error.valid_up_to(), "head is not UTF-8"))?;
+        core::str::from_utf8(head)
+            .map_err(|error| bad(error.valid_up_to(), "head is not UTF-8"))?;
     }
     match controls == lines * 2 {
         true => Ok(()),

@@ -1,12 +1,15 @@
 //! SIP, SIPS and tel URIs (RFC 3261 §19.1, RFC 3966).
 
+use alloc::string::String;
 use core::fmt::{self, Write as _};
 use core::hash::Hasher;
 use core::net::Ipv6Addr;
 
 use bytes::{Bytes, BytesMut};
 
-use super::octet::{Class, HEADER, HOST, PARAM, PHONE, SCHEME, TOKEN, UNRESERVED, USER, is, offset, run};
+use super::octet::{
+    Class, HEADER, HOST, PARAM, PHONE, SCHEME, TOKEN, UNRESERVED, USER, is, offset, run,
+};
 use crate::{Flaw, Status, Uri};
 
 /// The parameters that a member's address loses when a request is formed from it (DR-05, CF-PM-10).
@@ -111,6 +114,13 @@ impl Uri {
     /// taken for header fields of a message by themselves (RFC 3261 §19.1.5).
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         headers(self.split().headers)
+    }
+
+    /// The value of the first header field of that name that the URI carries, its escapes resolved, once (CC-66). Names
+    /// are compared without regard to case.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let (_, value) = self.headers().find(|(found, _)| same(found, name, true))?;
+        String::from_utf8(unescape(value).collect()).ok()
     }
 
     /// The URI without header fields and without the parameters `session`, `method` and `list`: what a request to a

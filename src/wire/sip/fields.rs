@@ -33,8 +33,6 @@ pub(super) struct Scan<'a> {
     found: Found,
     /// A bit for each [`Field`].
     seen: u32,
-    /// Whether Privacy said `none`.
-    public: bool,
 }
 
 impl<'a> Scan<'a> {
@@ -65,7 +63,6 @@ impl<'a> Scan<'a> {
                 described: Described::default(),
             },
             seen: 0,
-            public: false,
         }
     }
 
@@ -136,10 +133,7 @@ impl<'a> Scan<'a> {
             Field::Require => head.required = list(value).fold(head.required, with_option),
             Field::Privacy => {
                 for asked in value.split(|octet| matches!(octet, b';' | b',')) {
-                    let is = |what: &[u8]| asked.trim_ascii().eq_ignore_ascii_case(what);
-                    self.public |= is(b"none");
-                    head.privacy.id |= is(b"id");
-                    head.privacy.critical |= is(b"critical");
+                    asking(&mut head.privacy, asked.trim_ascii());
                 }
             }
             Field::AcceptContact => head.preference = list(value).fold(head.preference, preferring),
@@ -151,7 +145,14 @@ impl<'a> Scan<'a> {
     /// What the lines say together.
     pub(super) fn finish(mut self) -> Result<Found, Flaw> {
         // `none` means none, whatever stands beside it (RFC 3323 §4.2, CC-98).
-        self.found.head.privacy.id &= !self.public;
+        let privacy = &mut self.found.head.privacy;
+        if privacy.none {
+            *privacy = Privacy {
+                none: true,
+                critical: privacy.critical,
+                ..Privacy::default()
+            };
+        }
         let needed = [
             (Field::From, "no From"),
             (Field::To, "no To"),
@@ -300,6 +301,20 @@ fn option<'a>(tags: &'a mut OptionTags, name: &[u8]) -> Option<&'a mut bool> {
 /// Whether this crate knows the option tag.
 pub(super) fn is_known_option(name: &[u8]) -> bool {
     option(&mut OptionTags::default(), name).is_some()
+}
+
+fn asking(privacy: &mut Privacy, asked: &[u8]) {
+    for (name, flag) in [
+        ("id", &mut privacy.id),
+        ("header", &mut privacy.header),
+        ("session", &mut privacy.session),
+        ("user", &mut privacy.user),
+        ("history", &mut privacy.history),
+        ("none", &mut privacy.none),
+        ("critical", &mut privacy.critical),
+    ] {
+        *flag |= asked.eq_ignore_ascii_case(name.as_bytes());
+    }
 }
 
 /// The tags may stand in different values (CC-96); `="FALSE"` asks for their absence.

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::fields::is_known_option;
-use super::text::{alias, blanks, line, lines, list, number, quoted, span_of, utf8};
+use super::text::{alias, line, lines, list, number, utf8};
 use crate::message::{Address, Head, Place, Span};
 
 impl Head {
@@ -81,23 +81,12 @@ impl Head {
         routes.into_iter()
     }
 
-    /// The values of Warning: code, agent and text (RFC 3261 §20.43). The text is without its quotes, escapes as they are;
-    /// values of another form are left out.
-    pub fn warnings(&self) -> impl Iterator<Item = (u16, &str, &str)> {
-        self.values("Warning").filter_map(|value| {
-            let (code, rest) = number(value.as_bytes())?;
-            let (agent, rest) = span_of(blanks(rest), |octet| !matches!(octet, b' ' | b'\t'));
-            let (text, _) = quoted(blanks(rest))?;
-            Some((u16::try_from(code).ok()?, utf8(agent), utf8(text)))
-        })
-    }
-
     /// Whether a Warning says this (DR-21): its text begins with `number`, or contains `text` in any case. The code
     /// before it is not looked at: peers write others than 399 too.
     pub fn warned(&self, number: u16, text: &str) -> bool {
-        self.warnings().any(|(_, _, said)| {
-            let leading = self::number(said.as_bytes()).map(|(leading, _)| leading);
-            leading == Some(u32::from(number)) || contains(said, text)
+        self.warnings().any(|warning| {
+            let leading = self::number(warning.text.as_bytes()).map(|(leading, _)| leading);
+            leading == Some(u32::from(number)) || contains(warning.text, text)
         })
     }
 
@@ -113,7 +102,8 @@ impl Head {
 
     /// The option tags in Require that this crate does not know: what 420 lists in Unsupported (CC-107).
     pub fn unknown_required(&self) -> impl Iterator<Item = &str> {
-        self.values("Require").filter(|tag| !is_known_option(tag.as_bytes()))
+        self.values("Require")
+            .filter(|tag| !is_known_option(tag.as_bytes()))
     }
 
     /// The option tags in Require that are not among `known`: what 420 lists in Unsupported (CC-107).

@@ -211,7 +211,9 @@ pub(super) fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
 pub(super) fn number(text: &[u8]) -> Option<(u32, &[u8])> {
     let (mut number, mut rest) = (0u32, text);
     while let [digit @ b'0'..=b'9', tail @ ..] = rest {
-        number = number.checked_mul(10)?.checked_add(u32::from(digit - b'0'))?;
+        number = number
+            .checked_mul(10)?
+            .checked_add(u32::from(digit - b'0'))?;
         rest = tail;
     }
     (rest.len() < text.len()).then_some((number, rest))
