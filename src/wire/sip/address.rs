@@ -40,8 +40,11 @@ impl<'a> Address<'a> {
     }
 }
 
-/// URI and parameters of the value in front, and the rest: empty or from the comma on.
-pub(super) fn first(text: &[u8]) -> Option<((&[u8], &[u8]), &[u8])> {
+/// The octets of an [`Address`]: URI and parameters.
+pub(super) type Octets<'a> = (&'a [u8], &'a [u8]);
+
+/// The value in front, and the rest: empty or from the comma on.
+pub(super) fn first(text: &[u8]) -> Option<(Octets<'_>, &[u8])> {
     let text = blanks(text);
     let (uri, params) = match bracketed(text) {
         Some(rest) => {

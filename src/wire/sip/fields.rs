@@ -177,7 +177,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    fn place_of(&self, (uri, params): (&[u8], &[u8])) -> Place {
+    fn place_of(&self, (uri, params): address::Octets<'_>) -> Place {
         Place {
             uri: self.place(uri),
             params: self.place(params),

@@ -494,7 +494,9 @@ fn date(text: &str) -> Option<u64> {
     }
     let month = 1 + u64::try_from(MONTHS.iter().position(|name| *name == month)?).ok()?;
     let (day, year) = (digits(day, 2)?, digits(year, 4)?);
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     let last = match month {
         2 if leap(year) => 29,
         2 => 28,
