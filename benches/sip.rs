@@ -130,7 +130,7 @@ struct Hostile {
 const HOSTILE: [Hostile; 9] = [
     Hostile::new("commas", "Allow: ", ","),
     Hostile::new("options", "Require: ", "a,"),
-    Hostile::new("quotes", "Contact: ", "\""),
+    Hostile::new("quotes", "Warning: 399 h \"\"", "\"\""),
     Hostile::new("escapes", "Contact: \"", "\\"),
     Hostile::new("brackets", "Accept-Contact: ", "<"),
     Hostile::new("parameters", "Contact: <sip:a@h>", ";a"),

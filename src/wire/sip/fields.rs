@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::address;
-use super::text::{Field, Param, blanks, list, number, token};
+use super::text::{Field, Param, blanks, list, number, token, trimmed};
 use crate::message::{Head, OptionTags, Place, Preference, Privacy, SessionExpires, Span};
 use crate::profile::Refresher;
 use crate::wire::mime::{self, Described, Kind, span};
@@ -73,7 +73,7 @@ impl<'a> Scan<'a> {
         let ([_, ..], [b':', value @ ..]) = (name, value) else {
             return Ok(false);
         };
-        let value = value.trim_ascii();
+        let value = trimmed(value);
         let field = Field::of(name);
         let kind = match field {
             Field::ContentType => Some(Kind::Type),
@@ -201,7 +201,8 @@ pub(super) fn length(value: &[u8]) -> Option<u64> {
 }
 
 fn is_word(value: &[u8]) -> bool {
-    !value.is_empty() && !value.iter().any(|octet| *octet <= b' ' || *octet == 0x7F)
+    let stranger = |found, octet: &u8| found | (*octet <= b' ') | (*octet == 0x7F);
+    !value.is_empty() && !value.iter().fold(false, stranger)
 }
 
 /// RFC 3261 §8.1.1.5: less than 2^31, and of a request the method of its request line.

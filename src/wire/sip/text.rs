@@ -181,6 +181,15 @@ pub(super) fn blanks(text: &[u8]) -> &[u8] {
     rest
 }
 
+/// Without the blanks around.
+pub(super) fn trimmed(text: &[u8]) -> &[u8] {
+    // Most have one blank in front and no other.
+    match text.strip_prefix(b" ").unwrap_or(text) {
+        rest @ [first, .., last] if *first > b' ' && *last > b' ' => rest,
+        rest => rest.trim_ascii(),
+    }
+}
+
 /// The octets in front that pass, and the rest.
 pub(super) fn span_of(text: &[u8], pass: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
     let end = text.iter().position(|octet| !pass(*octet));
