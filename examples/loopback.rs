@@ -1,5 +1,6 @@
 //! The main job in one process, without sockets: messages from alice to bob and to a group, every hop
 //! as octets, with a ladder of who sent what to whom.
+#![allow(clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 use std::fs::File;

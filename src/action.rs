@@ -112,6 +112,7 @@ pub struct Outgoing {
     ///
     /// With a token, the first line of `head` is the From header field without its tag, To is the
     /// target, and Call-ID and From-tag are made from the token. Without, `head` names all of them.
+    /// Max-Forwards, if it is the second line, is written in front of From.
     pub fresh: Option<Fresh>,
     /// The Request-URI.
     pub target: Uri,
@@ -132,7 +133,7 @@ pub struct Fresh {
 impl Fresh {
     /// The From-tag.
     pub fn tag(self) -> Tag {
-        let Token([_, high, low]) = self.token;
+        let [_, high, low] = self.token.words();
         Tag((u64::from(high) << 32) | u64::from(low))
     }
 }
@@ -313,7 +314,8 @@ pub enum Notice {
         /// Its size in octets.
         size: u64,
     },
-    /// An incoming message ended before it was complete (TC-LM-18).
+    /// An incoming message ended before it was complete (TC-LM-18), or an invitation was accepted
+    /// and no message came: then it is message 0, of which nothing was received.
     Incomplete {
         /// Which message.
         message: MessageId,
@@ -326,6 +328,9 @@ pub enum Notice {
     Missed,
     /// The request is not for this service (CC-95): route it elsewhere. Nothing was answered.
     NotForUs(ServerTxn),
+    /// The peer's 2xx describes another session than its provisional response did. The profile says
+    /// which one counts (CC-17).
+    AnswerChanged,
     /// The session at the user plane shows our address to the peer although anonymity was asked (DR-20).
     AnonymityLimited,
 }

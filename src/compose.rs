@@ -7,8 +7,9 @@ use core::fmt::{self, Write};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::profile::{AcceptContact, IdentityHeader, LmFeatureTag, Refresher};
-use crate::{Context, Head, Method, Methods, Token, Uri};
+use crate::profile::{AcceptContact, IdentityHeader, LmFeatureTag, MultipartPolicy, Refresher};
+use crate::wire::mime;
+use crate::{Context, Head, Token, Uri};
 
 /// Which end of the service speaks: a user's client or the controlling function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +21,6 @@ pub(crate) enum Speaker {
 
 /// The methods that a leg understands (OC-LM-06).
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS, UPDATE";
-
-/// The same as a set.
-pub(crate) const ALLOWED: Methods = Methods::NONE
-    .with(Method::Invite)
-    .with(Method::Ack)
-    .with(Method::Cancel)
-    .with(Method::Bye)
-    .with(Method::Message)
-    .with(Method::Options)
-    .with(Method::Update);
 
 /// The From of someone who wants to stay unknown (RFC 3323 §4.1.1.3).
 pub(crate) const ANONYMOUS: &str = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
@@ -73,18 +64,28 @@ impl Lines<'_, '_> {
         self
     }
 
-    /// One line as it came, with or without its end.
-    pub(crate) fn raw(&mut self, line: &str) -> &mut Self {
-        self.lines(line.trim_end_matches(['\r', '\n']).as_bytes())
-            .lines(b"\r\n")
-    }
-
     /// From without its tag, which the writer of a fresh request adds.
     pub(crate) fn from(&mut self, uri: &str, anonymous: bool) -> &mut Self {
         if anonymous {
             self.line("From", ANONYMOUS)
         } else {
             self.line("From", Angle(uri))
+        }
+    }
+
+    /// From as it came, display name and all, but for its tag (RFC 5365 §7.2, DR-23).
+    pub(crate) fn copied_from(&mut self, head: &Head, anonymous: bool) -> &mut Self {
+        if anonymous {
+            return self.line("From", ANONYMOUS);
+        }
+        let from = head.from();
+        let name = head.header("From").unwrap_or_default();
+        let name = name.strip_suffix(from.params).unwrap_or(name).trim_end();
+        let (before, after) = around_tag(from.params, from.tag());
+        if name.ends_with('>') {
+            self.line("From", format_args!("{name}{before}{after}"))
+        } else {
+            self.line("From", format_args!("<{}>{before}{after}", from.uri))
         }
     }
 
@@ -128,7 +129,7 @@ impl Lines<'_, '_> {
         }
     }
 
-    /// The release token: User-Agent of requests and of a client's replies (OC-PM-04, TC-PM-05, D-11).
+    /// The release token: User-Agent of requests and of a client's replies (OC-PM-04, OC-LM-05, TC-PM-05, D-11).
     pub(crate) fn user_agent(&mut self, speaker: Speaker) -> &mut Self {
         self.release("User-Agent", speaker)
     }
@@ -198,10 +199,14 @@ impl Lines<'_, '_> {
         }
     }
 
-    /// The originator's asserted identity, for a next hop that we trust (DR-03, DR-05).
+    /// The originator's asserted identity, for a next hop that we trust (DR-03, DR-05). One of each
+    /// kind at the most, as RFC 3325 §9.1 has it.
     pub(crate) fn asserted(&mut self, head: &Head) -> &mut Self {
+        let is_tel = |uri: &&str| uri.get(..4).is_some_and(|s| s.eq_ignore_ascii_case("tel:"));
         if self.cx.config.profile.server_identity == IdentityHeader::PAsserted {
-            for uri in head.asserted() {
+            let sip = head.asserted().find(|uri| !is_tel(uri));
+            let tel = head.asserted().find(is_tel);
+            for uri in sip.into_iter().chain(tel) {
                 self.line("P-Asserted-Identity", Angle(uri));
             }
         }
@@ -233,6 +238,22 @@ fn parameters(how: AcceptContact) -> &'static str {
         AcceptContact::TagOnly => "",
         AcceptContact::Explicit => ";explicit",
         AcceptContact::RequireExplicit => ";require;explicit",
+    }
+}
+
+/// Header field parameters before and after the tag.
+fn around_tag<'a>(params: &'a str, tag: Option<&str>) -> (&'a str, &'a str) {
+    let value = tag.and_then(|tag| tag.as_ptr().addr().checked_sub(params.as_ptr().addr()));
+    let end = value.map(|at| at + tag.map_or(0, str::len));
+    let begin = value
+        .and_then(|at| params.get(..at))
+        .and_then(|before| before.rfind(';'));
+    match (begin, end) {
+        (Some(begin), Some(end)) => (
+            params.get(..begin).unwrap_or_default(),
+            params.get(end..).unwrap_or_default(),
+        ),
+        _ => (params, ""),
     }
 }
 
@@ -268,4 +289,28 @@ impl fmt::Display for Host<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// The body of an INVITE: the session description, and what goes with it (OC-LM-22, D-06).
+pub(crate) fn described(
+    sdp: &Bytes,
+    more: Option<mime::OutPart<'_>>,
+    cx: &mut Context<'_>,
+) -> (Bytes, Bytes) {
+    let always = cx.config.profile.multipart == MultipartPolicy::Always;
+    let part = mime::OutPart {
+        lines: "Content-Type: application/sdp\r\n",
+        content: sdp,
+    };
+    let mixed = match more {
+        Some(more) => mime::write_mixed(cx.scratch(), &[part, more]),
+        None if always => mime::write_mixed(cx.scratch(), &[part]),
+        None => return (Bytes::from_static(b"application/sdp"), sdp.clone()),
+    };
+    (mixed.content_type, mixed.body)
+}
+
+/// A header field value of ours.
+pub(crate) fn text(value: &Bytes) -> &str {
+    core::str::from_utf8(value).unwrap_or_default()
 }

@@ -28,7 +28,7 @@ pub struct Account {
     pub exploder: Option<Uri>,
     /// Product tokens after the release token in User-Agent and Server, such as `Acme/1.4` (DR-01). May be empty.
     pub product: String,
-    /// The media types that we accept, separated by blanks, as in `a=accept-types`.
+    /// The media types that we accept, separated by blanks, as in `a=accept-types` (UP-02, DR-27).
     pub accept_types: String,
     /// The media types that we accept inside a container, as in `a=accept-wrapped-types`; may be empty.
     pub accept_wrapped_types: String,

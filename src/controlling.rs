@@ -5,12 +5,13 @@ mod check;
 mod large;
 mod pager;
 
+use alloc::boxed::Box;
+
 use check::{Case, Step};
 use large::Conference;
 use pager::Fanout;
 
-use crate::leg::Refused;
-use crate::originating::stranger;
+use crate::leg::{Refused, end_stray};
 use crate::{Action, AskId, Context, Event, LegId, Machine, Notice, Timer};
 
 pub(crate) use crate::compose::Speaker;
@@ -44,7 +45,7 @@ enum State {
         ask: AskId,
     },
     Paging(Fanout),
-    Large(Conference),
+    Large(Box<Conference>),
     Closed,
 }
 
@@ -158,6 +159,25 @@ impl Machine for Controlling {
     }
 }
 
+/// What reaches nobody: requests are refused, a late 2xx is ended (CC-82).
+fn stranger(event: Event<'_>, cx: &mut Context<'_>) {
+    match event {
+        Event::Request(txn, _) | Event::Cancel { cancel: txn, .. } => {
+            refuse(txn, Refused::plain(481), cx);
+        }
+        Event::Response(_, response) => end_stray(response, cx),
+        _ => {}
+    }
+}
+
+/// The smallest batch that is kept to: more than one step pushes, and the continuation.
+const LEAST_BATCH: usize = 32;
+
+/// Whether so many more actions fit into this call, and the start of the continuation after them.
+fn has_room(actions: usize, cx: &Context<'_>) -> bool {
+    cx.pushed() + actions < cx.config.limits.batch.max(LEAST_BATCH)
+}
+
 fn open_pages(mut fanout: Fanout, cx: &mut Context<'_>) -> State {
     fanout.begin(cx);
     if fanout.is_done() {
@@ -169,11 +189,11 @@ fn open_pages(mut fanout: Fanout, cx: &mut Context<'_>) -> State {
 
 fn open_legs(mut conference: Conference, cx: &mut Context<'_>) -> State {
     conference.begin(cx);
-    State::Large(conference)
+    State::Large(Box::new(conference))
 }
 
 /// The controlling function as a user agent server, outside a conference.
-const SERVER: Speaker = Speaker::Focus(crate::Token([0; 3]));
+const SERVER: Speaker = Speaker::Focus(crate::Token::new([0; 3]));
 
 fn refuse(txn: crate::ServerTxn, refused: Refused<'_>, cx: &mut Context<'_>) {
     let tag = cx.tag();

@@ -16,7 +16,8 @@ pub(crate) struct Dialog {
     lines: Bytes,
     call_id: Bytes,
     remote_tag: Bytes,
-    /// Where requests go: the remote target, known to the upper layers as Session Identity (D-14, D-15).
+    /// Where requests go: the remote target, known to the upper layers as Session Identity (OC-LM-12,
+    /// D-14, D-15).
     target: Uri,
     /// The first route, if it is a strict router's: requests are addressed to it, and the target
     /// follows last in Route (RFC 3261 §12.2.1.1).
@@ -34,7 +35,8 @@ const NO_DIALOG: Flaw = Flaw {
 
 impl Dialog {
     /// The caller's side of the dialog that a response makes: 101 to 199 with a To-tag, or 2xx
-    /// (RFC 3261 §12.1.2). `request` is the target of the INVITE, which stands in for a missing
+    /// (RFC 3261 §12.1.2). Nothing is taken from an earlier response: route set and tag are those of
+    /// this one (CC-14, CC-15). `request` is the target of the INVITE, which stands in for a missing
     /// Contact (CC-12).
     pub(crate) fn calling(
         response: &Response,
@@ -64,9 +66,11 @@ impl Dialog {
         let local = head.header("To").unwrap_or_default();
         let remote = head.header("From").unwrap_or_default();
         let remote_tag = head.from().tag().unwrap_or_default();
-        let target = head.contact().map(|contact| contact.uri);
         // Without a Contact nothing can be sent back but where the request claims to come from.
-        let from = Uri::copy(head.from().uri)?;
+        let target = head
+            .contact()
+            .map_or(head.from().uri, |contact| contact.uri);
+        let target = Uri::copy(target)?;
         let identity = Identity {
             local,
             remote,
@@ -77,8 +81,8 @@ impl Dialog {
         Self::made(
             identity,
             head.record_routes(),
-            target,
-            &from,
+            None,
+            &target,
             0,
             Some(head.cseq()),
             cx,
@@ -165,19 +169,14 @@ impl Dialog {
         newer
     }
 
-    /// Follows the Contact of a target refresh (CC-13, D-15).
+    /// Follows the Contact of a target refresh: it is the Session Identity now (OC-LM-12, CC-13, D-15).
     pub(crate) fn retarget(&mut self, head: &Head) {
-        if let Some(Ok(target)) = head.contact().map(|contact| Uri::copy(contact.uri)) {
-            if target.as_str().len() <= 1024 {
-                self.target = target;
-            }
+        let moved = head
+            .contact()
+            .filter(|contact| contact.uri != self.target.as_str() && contact.uri.len() <= 1024);
+        if let Some(Ok(target)) = moved.map(|contact| Uri::copy(contact.uri)) {
+            self.target = target;
         }
-    }
-
-    /// The Session Identity (OC-LM-12).
-    #[cfg(test)]
-    pub(crate) fn target(&self) -> &Uri {
-        &self.target
     }
 
     /// The next request of ours in this dialog. `lines` are its header lines after those of the dialog.

@@ -70,8 +70,13 @@ pub enum Refusal {
     Blocked,
     /// Anonymous senders are not wanted (CC-121): 403 or 433.
     Anonymous,
-    /// No resources now: 480, 486 or 503 (TC-PM-01); anything else counts as 480.
-    NoResources(Status),
+    /// No resources now (TC-PM-01, CC-108).
+    NoResources {
+        /// 480, 486 or 503; anything else counts as 480.
+        status: Status,
+        /// Seconds after which another attempt may do better, for Retry-After.
+        retry_after: Option<u32>,
+    },
     /// Any other status from 400 to 699; anything else counts as 480.
     Status(Status),
 }

@@ -73,21 +73,41 @@ pub struct ChunkId(pub u32);
 pub struct MsrpTxn(pub u32);
 
 /// 96 bits, from which a Call-ID and a tag, a conference URI or a Message-ID are made.
+///
+/// Kept as octets: aligned to words, it would make an action larger than 128 octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Token(pub [u32; 3]);
+pub struct Token([u8; 12]);
 
 impl Token {
+    /// The token of these words.
+    pub const fn new([a, b, c]: [u32; 3]) -> Self {
+        let [a1, a2, a3, a4] = a.to_be_bytes();
+        let [b1, b2, b3, b4] = b.to_be_bytes();
+        let [c1, c2, c3, c4] = c.to_be_bytes();
+        Self([a1, a2, a3, a4, b1, b2, b3, b4, c1, c2, c3, c4])
+    }
+
+    /// Its words, the first one first.
+    pub const fn words(self) -> [u32; 3] {
+        let [a1, a2, a3, a4, b1, b2, b3, b4, c1, c2, c3, c4] = self.0;
+        [
+            u32::from_be_bytes([a1, a2, a3, a4]),
+            u32::from_be_bytes([b1, b2, b3, b4]),
+            u32::from_be_bytes([c1, c2, c3, c4]),
+        ]
+    }
+
     /// 64 random bits, and 32 that only those who know `key` can make from them: so that we recognise
     /// a token of ours without remembering it. Each half of the tag that is made of the last 64 bits
     /// is as hard to guess as RFC 3261 §19.3 asks.
     pub fn sealed(random: u64, key: [u64; 2]) -> Self {
         let [high, low] = [(random >> 32) as u32, random as u32];
-        Self([high, low, seal(high, low, key)])
+        Self::new([high, low, seal(high, low, key)])
     }
 
     /// Whether it was sealed with `key`. One in 2³² that was not is taken for one that was.
     pub fn verifies(self, key: [u64; 2]) -> bool {
-        let Self([high, low, sealed]) = self;
+        let [high, low, sealed] = self.words();
         seal(high, low, key) == sealed
     }
 
@@ -99,7 +119,7 @@ impl Token {
             return None;
         }
         let word = |at| u32::from_str_radix(text.get(at..at + 8)?, 16).ok();
-        Some(Self([word(0)?, word(8)?, word(16)?]))
+        Some(Self::new([word(0)?, word(8)?, word(16)?]))
     }
 }
 
@@ -122,7 +142,7 @@ pub(crate) fn keyed([a, b]: [u64; 2]) -> impl Hasher {
 /// Lower-case hexadecimal, 24 letters: distinct without regard to case (CC-26).
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c] = self.0;
+        let [a, b, c] = self.words();
         write!(f, "{a:08x}{b:08x}{c:08x}")
     }
 }

@@ -124,7 +124,7 @@ pub use message::{
     Response, SessionExpires, Status, Uri,
 };
 pub use originating::{
-    Content, Draft, Misuse, Mode, Originating, PathKnowledge, Recipient, Target, mode,
+    Content, Draft, External, Misuse, Mode, Originating, PathKnowledge, Recipient, Target, mode,
 };
 pub use outcome::{Failure, Outcome};
 pub use profile::Profile;

@@ -10,9 +10,10 @@ use core::time::Duration;
 #[non_exhaustive]
 pub struct Limits {
     /// Actions that one call may push; the rest follows on [`Timer::Continue`](crate::Timer::Continue).
-    /// At least 8, default 256.
+    /// At least 32, which is more than any single step takes; less counts as 32. Default 256.
     pub batch: usize,
-    /// Member transactions that await a first response at the same time. Default 64, at least 1.
+    /// Member transactions that await a first response at the same time, calls that are repeated
+    /// because of 422 apart. Default 64, at least 1.
     pub in_flight: u32,
     /// How long a member may hold a place of that window without a response. Default 2 s.
     pub patience: Duration,
@@ -22,6 +23,28 @@ pub struct Limits {
     pub list_entries: usize,
     /// Octets of a URI-list's XML; above it the list is refused with 400. Default 256 KiB.
     pub list_octets: usize,
+    /// Elements within elements of an XML document; above it the document is refused with 400. Default 16.
+    pub xml_depth: usize,
+    /// Attributes of one XML element, and name spaces that are in scope in it; above it the document is
+    /// refused with 400. Default 32.
+    pub xml_attributes: usize,
+    /// Octets of the header of a `message/cpim`, that of its content included; above it the message is
+    /// refused with 400. Default 8 KiB.
+    pub cpim_octets: usize,
+    /// Header fields of a `message/cpim`, those of its content included; above it the message is refused
+    /// with 400. Default 64.
+    pub cpim_fields: usize,
+    /// Octets of a disposition notification or of an is-composing indication; above it that is refused
+    /// with 400. Default 16 KiB.
+    pub notice_octets: usize,
+    /// Octets of a conference-info document, above it the document is refused with 400; and of the text
+    /// that is kept of a conference's users, above it all that was known of it is given up. Default
+    /// 512 KiB.
+    pub conference_octets: usize,
+    /// Users, endpoints, roles and URIs of a conference-info document, above it the document is refused
+    /// with 400; and of what is kept of a conference's users, above it all that was known of it is
+    /// given up. Default 10,000.
+    pub conference_entries: usize,
     /// Participants of an ad-hoc group, the originator among them; above it 486 with warning 122.
     /// Default 1,001.
     pub adhoc_group: usize,
@@ -35,7 +58,8 @@ pub struct Limits {
     pub whole: u64,
     /// Octets of a large message that the controlling function keeps; above it 413. Default 10 MiB.
     pub stored: u64,
-    /// Separate ranges of one incoming message; above it 413. Default 1,024.
+    /// Separate ranges of one incoming message; above it 413. A client keeps no more than half of
+    /// `batch`, since it may have to hand them on in one call. Default 1,024.
     pub ranges: usize,
     /// Unanswered MSRP chunks a session, at most 8. Default 8.
     pub chunks: usize,
@@ -57,14 +81,15 @@ pub struct Limits {
     pub msrp_response: Duration,
     /// How long an INVITE may ring. Default 180 s.
     pub ring: Duration,
-    /// How long the application may think about an invitation or a page before it is refused with 480. Default 180 s.
+    /// How long the application may think about an invitation before it is refused with 480. Default 180 s.
     pub decide: Duration,
     /// How long the controlling function goes on delivering a large message to a member, from that
     /// member's own INVITE. Default 180 s.
     pub delivery: Duration,
     /// How long an incoming message may take from one chunk to the next. Default 540 s (RFC 7701 §6.1).
     pub chunk_reception: Duration,
-    /// How long the host may take to look up a group or a policy before 500. Default 20 s.
+    /// How long the host may take to look up a group or a policy before 500, and the application to keep a
+    /// page before 480: less than the 32 s after which its sender gives up. Default 20 s.
     pub lookup: Duration,
     /// How long a transaction of ours may stay without a final response after CANCEL, and a 2xx of ours
     /// without ACK: 64·T1 (RFC 3261 §9.1, §13.3.1.4). Default 32 s.
@@ -85,6 +110,13 @@ impl Default for Limits {
             legs: 256,
             list_entries: 1_000,
             list_octets: 256 * 1024,
+            xml_depth: 16,
+            xml_attributes: 32,
+            cpim_octets: 8 * 1024,
+            cpim_fields: 64,
+            notice_octets: 16 * 1024,
+            conference_octets: 512 * 1024,
+            conference_entries: 10_000,
             adhoc_group: 1_001,
             group_members: 100_000,
             message: 10 * 1024 * 1024,

@@ -161,6 +161,11 @@ impl Description {
         self.message()?.filelength
     }
 
+    /// Whether there is a message line that counts.
+    pub(crate) fn is_open(&self) -> bool {
+        self.message().is_some()
+    }
+
     /// What the offerer receives.
     pub(crate) fn accept_types(&self) -> &str {
         self.message().map_or("", Media::accept_types)
@@ -287,7 +292,7 @@ pub(crate) struct Offered {
     pub(crate) direction: Direction,
 }
 
-/// Writes an offer of one MSRP line.
+/// Writes an offer of one MSRP line (UP-01).
 pub(crate) fn offer(cx: &mut Context<'_>, id: SessionId, wanted: &Wanted<'_>) -> Offered {
     let config = cx.config;
     let setup = match config.profile.setup_offer {
@@ -559,6 +564,17 @@ impl Negotiated {
     /// The peer's path, for To-Path.
     pub(crate) fn peer(&self) -> Bytes {
         self.text.slice(..self.path.len as usize)
+    }
+
+    /// Whether a description of the peer's says the same again, whatever its version (G-10).
+    pub(crate) fn is_repeated_by(&self, description: &Description) -> bool {
+        let line = description.message();
+        line.is_some_and(|line| {
+            line.path().as_bytes() == self.peer()
+                && line.direction.sends() == self.can_receive
+                && line.direction.receives() == self.can_send
+                && (line.accept_types().is_empty() || line.accept_types() == self.accept_types())
+        })
     }
 
     /// The media types that the peer receives, separated by blanks.

@@ -1,20 +1,18 @@
 //! The originating client: one message, by MESSAGE or as a large message, as its size decides.
 
-use alloc::vec::Vec;
+mod draft;
+mod request;
 
-use bytes::Bytes;
+pub use draft::{Content, Draft, External, Misuse, Mode, PathKnowledge, Recipient, Target, mode};
+use request::{Message, Settled, settle};
 
-use crate::compose::{ALLOW, Lines, Speaker};
-use crate::leg::{Invitation, Leg, Refused, Upcall};
-use crate::msrp::{Keep, Letter, Upcall as Media};
-use crate::offer::{self, Direction, Identity, Wanted};
-use crate::page::{self, Inbox, Page};
-use crate::profile::{MultipartPolicy, Profile, SessionParam, SizeBasis};
-use crate::roster::{self, CopyControl, Entry};
-use crate::wire::{lists, mime};
+use crate::leg::{Leg, Upcall, stranger};
+use crate::msrp::{Letter, Upcall as Media};
+use crate::page::{Inbox, Page};
+use crate::profile::SizeBasis;
 use crate::{
-    Action, ClientTxn, Context, Event, Failure, FailureReport, LegId, Machine, MessageId, Notice,
-    Outcome, Outgoing, RecipientId, Timer, Uri,
+    Action, Context, Event, Failure, LegId, Machine, MessageId, Notice, Outcome, RecipientId,
+    Status, Timer,
 };
 
 /// Sends one message.
@@ -25,10 +23,12 @@ use crate::{
 /// | idle | send, large | INVITE | large |
 /// | paging | 413, 513 | INVITE, once (D-03) | large |
 /// | paging | other final, none | outcome | closed |
-/// | large | 2xx | ACK; the message is sent when the session is bound | large |
+/// | large | 2xx with a good answer | ACK; the message is sent when the session is bound | large |
+/// | large | other 2xx | ACK, BYE | large |
 /// | large | all octets taken, or confirmed where that was asked for (D-09) | BYE | large |
 /// | large | failure at either plane | `#` if midway, BYE | large |
-/// | large | the leg is closed | outcome | closed |
+/// | large | the leg is closed | outcome | telling |
+/// | telling | continue | more outcomes | closed |
 ///
 /// # Examples
 ///
@@ -62,6 +62,10 @@ pub struct Originating {
 }
 
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a machine is in one state; a box would cost a block a message"
+)]
 enum State {
     #[default]
     Idle,
@@ -75,13 +79,17 @@ enum State {
         progress: Progress,
     },
     /// The outcome is being told to a list of recipients.
-    Telling {
-        outcome: Outcome,
-        recipients: u32,
-        next: u32,
-        leg: Open,
-    },
+    Telling(Told),
     Closed,
+}
+
+/// How far an outcome has been told.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    outcome: Outcome,
+    recipients: u32,
+    next: u32,
+    leg: Open,
 }
 
 /// Whether a leg is to be closed after the last word.
@@ -96,211 +104,12 @@ enum Open {
 enum Progress {
     /// No answer to the INVITE.
     Calling,
-    /// The session is agreed on; the message waits for its binding.
-    Connecting { focus: bool },
-    /// Octets are on their way.
+    /// The session is agreed on; octets go out as soon as it is bound.
     Sending { focus: bool },
     /// Every octet is taken; success reports are awaited.
     AwaitReport { focus: bool },
     /// The outcome is known; the leg is being closed.
-    Ending(Outcome),
-}
-
-/// What is to be sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
-    /// To whom.
-    pub target: Target,
-    /// What.
-    pub content: Content,
-    /// Whether the sender wants to stay anonymous (OC-PM-06).
-    pub anonymous: bool,
-    /// What is known of the way to the recipient (D-03).
-    pub path: PathKnowledge,
-    /// Whether the recipient is asked to confirm a large message.
-    pub success_report: bool,
-    /// Which failures of a large message are reported.
-    pub failure_report: FailureReport,
-}
-
-impl Draft {
-    /// A message that is not anonymous, over an unknown path, with the default reports.
-    pub fn new(target: Target, content: Content) -> Self {
-        Self {
-            target,
-            content,
-            anonymous: false,
-            path: PathKnowledge::Unknown,
-            success_report: false,
-            failure_report: FailureReport::Yes,
-        }
-    }
-}
-
-/// To whom a message goes (D-04).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Target {
-    /// One user.
-    One(Uri),
-    /// Several users, listed in the request; the home service distributes it.
-    List(Vec<Recipient>),
-    /// A group that its server knows the members of.
-    Group(Uri),
-}
-
-/// One entry of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recipient {
-    /// The address.
-    pub uri: Uri,
-    /// How the other recipients see it (RFC 5364); `None` is as `Bcc` and shows nobody.
-    pub copy: Option<CopyControl>,
-    /// Whether the others see that there is someone, but not who.
-    pub anonymize: bool,
-    /// Whether the address is a group's (D-26).
-    pub group: bool,
-}
-
-impl Recipient {
-    /// A user, without copy control.
-    pub fn new(uri: Uri) -> Self {
-        Self {
-            uri,
-            copy: None,
-            anonymize: false,
-            group: false,
-        }
-    }
-}
-
-/// What a message says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Content {
-    /// The media type with its parameters.
-    pub kind: Bytes,
-    /// The octets.
-    pub body: Bytes,
-    /// Whether it must not be rendered by itself (UP-05). Of `message/cpim` the wrapped part says so.
-    pub attachment: bool,
-}
-
-impl Content {
-    /// `text/plain;charset=UTF-8`.
-    pub fn text(text: &str) -> Self {
-        Self::new(
-            "text/plain;charset=UTF-8",
-            Bytes::copy_from_slice(text.as_bytes()),
-        )
-    }
-
-    /// Any content of the given media type.
-    pub fn new(kind: &str, body: Bytes) -> Self {
-        Self {
-            kind: Bytes::copy_from_slice(kind.as_bytes()),
-            body,
-            attachment: false,
-        }
-    }
-
-    fn kind(&self) -> &str {
-        core::str::from_utf8(&self.kind).unwrap_or_default()
-    }
-}
-
-/// What the host knows of the way to the recipient. That the first hop is TCP says nothing (D-03).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PathKnowledge {
-    /// Nothing.
-    #[default]
-    Unknown,
-    /// Every hop is over a congestion-controlled transport.
-    CongestionSafeEndToEnd,
-}
-
-/// How a message travels, and why (OC-PM-01, OC-LM-01).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Mode {
-    /// MESSAGE: it is below the limit.
-    PagerSmall,
-    /// MESSAGE: it is not, but the whole path is known to be safe.
-    PagerSafePath,
-    /// Large message: it is not below the limit.
-    LargeTooBig,
-    /// Large message: the path is safe, and it is above `max_pager_size` all the same.
-    LargeAboveMost,
-}
-
-/// The size rule. `size` is counted in octets as `profile.size_basis` says.
-pub fn mode(size: usize, path: PathKnowledge, profile: &Profile) -> Mode {
-    let size = match profile.size_basis {
-        SizeBasis::WholeRequest => size.saturating_add(profile.expected_overhead),
-        SizeBasis::BodyOnly | SizeBasis::ContentOnly => size,
-    };
-    match path {
-        // Strictly below: exactly 1300 octets are too many (D-02).
-        _ if size < profile.pager_limit => Mode::PagerSmall,
-        PathKnowledge::Unknown => Mode::LargeTooBig,
-        PathKnowledge::CongestionSafeEndToEnd => match profile.max_pager_size {
-            Some(most) if size > most => Mode::LargeAboveMost,
-            _ => Mode::PagerSafePath,
-        },
-    }
-}
-
-/// Why a command was not carried out. The machine is as before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Misuse {
-    /// The machine has had its message.
-    InUse,
-    /// There is nothing to cancel.
-    NothingToCancel,
-    /// A message without content (CC-38, CC-55).
-    EmptyMessage,
-    /// Nobody is left after the sender and duplicates are gone (CC-31).
-    NoRecipient,
-    /// More recipients than `limits.list_entries`.
-    TooManyRecipients,
-    /// A list needs the factory or exploder URI of the home service, and none is provisioned (DR-22).
-    NotProvisioned,
-    /// A header field value with a line break, or a media type that is none.
-    Malformed,
-}
-
-impl core::fmt::Display for Misuse {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::InUse => "the machine has had its message",
-            Self::NothingToCancel => "there is nothing to cancel",
-            Self::EmptyMessage => "the message is empty",
-            Self::NoRecipient => "no recipient is left",
-            Self::TooManyRecipients => "too many recipients",
-            Self::NotProvisioned => "no factory or exploder URI is provisioned",
-            Self::Malformed => "a value holds what it must not",
-        })
-    }
-}
-
-impl core::error::Error for Misuse {}
-
-/// A draft whose recipients are settled.
-#[derive(Clone, Debug)]
-struct Message {
-    target: Settled,
-    content: Content,
-    anonymous: bool,
-    success: bool,
-    failure: FailureReport,
-}
-
-#[derive(Clone, Debug)]
-enum Settled {
-    One(Uri),
-    List(Vec<Entry>),
-    Group(Uri),
+    Ending { outcome: Outcome, focus: bool },
 }
 
 /// Only one message travels on a machine.
@@ -312,7 +121,7 @@ impl Originating {
         Self::default()
     }
 
-    /// Sends a message, by MESSAGE or as a large message (OC-PM-01, OC-LM-01).
+    /// Sends a message, by MESSAGE or as a large message (OC-PM-01, OC-PM-08, OC-LM-01, OC-LM-15).
     ///
     /// Its outcome is told once for each recipient: for a list in the order of the list without
     /// duplicates and without the sender, for a group once.
@@ -327,7 +136,9 @@ impl Originating {
         if draft.content.body.is_empty() {
             return Err(Misuse::EmptyMessage);
         }
-        if draft.content.kind.is_empty() || draft.content.kind.iter().any(u8::is_ascii_control) {
+        if !draft.content.kind().contains('/')
+            || draft.content.kind.iter().any(u8::is_ascii_control)
+        {
             return Err(Misuse::Malformed);
         }
         let message = Message {
@@ -337,6 +148,7 @@ impl Originating {
             success: draft.success_report,
             failure: draft.failure_report,
         };
+        // The rule is for the request as it will be: all headers, all octets, the list too (CC-27, CC-28, CC-29).
         let page = message.page(cx)?;
         let size = match cx.config.profile.size_basis {
             SizeBasis::WholeRequest => page.wire_len(),
@@ -361,7 +173,8 @@ impl Originating {
     }
 
     /// Takes the message back: CANCEL as soon as that is allowed, BYE if the session is up
-    /// (OC-LM-34, CC-59). A page cannot be taken back (RFC 3261 §9.1).
+    /// (OC-LM-34, CC-59). A page cannot be taken back (RFC 3261 §9.1), nor can a message that the peer
+    /// has: then only the wait for its report ends.
     ///
     /// # Errors
     ///
@@ -370,12 +183,15 @@ impl Originating {
         let State::Large { leg, progress, .. } = &mut self.state else {
             return Err(Misuse::NothingToCancel);
         };
-        if matches!(progress, Progress::Ending(_)) {
-            return Err(Misuse::NothingToCancel);
-        }
+        let (outcome, focus) = match *progress {
+            Progress::Calling => (Outcome::Cancelled, false),
+            Progress::Sending { focus } => (Outcome::Cancelled, focus),
+            Progress::AwaitReport { focus } => (Outcome::Sent, focus),
+            Progress::Ending { .. } => return Err(Misuse::NothingToCancel),
+        };
         stop_waiting(*progress, cx);
-        *progress = Progress::Ending(Outcome::Cancelled);
-        leg.end(Outcome::Cancelled, None, cx);
+        *progress = Progress::Ending { outcome, focus };
+        leg.end(outcome, None, cx);
         Ok(())
     }
 
@@ -387,6 +203,7 @@ impl Originating {
         cx: &mut Context<'_>,
     ) -> State {
         let Some(last) = page.handle(event) else {
+            stranger(*event, cx);
             return State::Paging { page, message };
         };
         let too_big = last
@@ -402,7 +219,7 @@ impl Originating {
                 };
             }
         }
-        message.told(last.outcome, Open::No, cx)
+        message.told(last.outcome, Open::No).tell(cx)
     }
 
     fn large(
@@ -414,8 +231,8 @@ impl Originating {
         cx: &mut Context<'_>,
     ) -> State {
         if matches!(event, Event::Timer(Timer::SuccessReport)) {
-            if let Progress::AwaitReport { .. } = progress {
-                progress = message.end(&mut leg, Outcome::Unconfirmed, cx);
+            if let Progress::AwaitReport { focus } = progress {
+                progress = message.end(&mut leg, Outcome::Unconfirmed, focus, cx);
             }
         } else {
             let upcall = leg.handle(event, cx);
@@ -433,10 +250,30 @@ impl Originating {
         }
         self.inbox.close(cx);
         let outcome = match progress {
-            Progress::Ending(outcome) => outcome,
+            Progress::Ending { outcome, .. } => outcome,
             _ => Outcome::Failed(Failure::Incomplete),
         };
-        message.told(outcome, Open::Yes, cx)
+        message.told(outcome, Open::Yes).tell(cx)
+    }
+}
+
+impl Told {
+    /// Tells the outcome to each recipient, a batch at a time.
+    fn tell(mut self, cx: &mut Context<'_>) -> State {
+        while self.next < self.recipients {
+            if cx.pushed() + 2 >= cx.config.limits.batch.max(32) {
+                cx.start(Timer::Continue, core::time::Duration::ZERO);
+                return State::Telling(self);
+            }
+            let recipient = RecipientId(self.next);
+            let notice = Notice::Outcome(THE_MESSAGE, recipient, self.outcome);
+            cx.act(Action::Tell(notice));
+            self.next += 1;
+        }
+        if self.leg == Open::Yes {
+            cx.act(Action::Closed);
+        }
+        State::Closed
     }
 }
 
@@ -462,16 +299,8 @@ impl Machine for Originating {
                 },
                 event,
             ) => self.large(leg, message, progress, event, cx),
-            (
-                State::Telling {
-                    outcome,
-                    recipients,
-                    next,
-                    leg,
-                },
-                Event::Timer(Timer::Continue),
-            ) => tell(outcome, recipients, next, leg, cx),
-            (state @ (State::Idle | State::Telling { .. } | State::Closed), event) => {
+            (State::Telling(told), Event::Timer(Timer::Continue)) => told.tell(cx),
+            (state @ (State::Idle | State::Telling(_) | State::Closed), event) => {
                 stranger(event, cx);
                 state
             }
@@ -485,7 +314,7 @@ impl Machine for Originating {
                 let _ = self.cancel(cx);
             }
             // Nothing can hurry these.
-            State::Paging { .. } | State::Telling { .. } | State::Closed => {}
+            State::Paging { .. } | State::Telling(_) | State::Closed => {}
         }
     }
 
@@ -509,9 +338,6 @@ impl Message {
                 progress
             }
             (Progress::Calling, Upcall::Answered { focus }) => self.agreed(leg, focus, cx),
-            (Progress::Connecting { focus }, Upcall::Media(Media::Up)) => {
-                self.begin(leg, focus, cx)
-            }
             (
                 Progress::Sending { .. } | Progress::AwaitReport { .. },
                 Upcall::Media(Media::Wants(at, most)),
@@ -525,7 +351,7 @@ impl Message {
                     return Progress::AwaitReport { focus };
                 }
                 // The last octet is taken: BYE by ourselves (OC-LM-02, OC-LM-32, UP-06).
-                self.end(leg, Outcome::Sent, cx)
+                self.end(leg, Outcome::Sent, focus, cx)
             }
             // The report may come before the last response: it says more (CC-53).
             (
@@ -533,38 +359,46 @@ impl Message {
                 Upcall::Media(Media::Confirmed),
             ) => {
                 stop_waiting(progress, cx);
-                self.end(leg, confirmed(focus), cx)
+                self.end(leg, confirmed(focus), focus, cx)
             }
             (
-                Progress::Connecting { .. }
-                | Progress::Sending { .. }
-                | Progress::AwaitReport { .. },
+                Progress::Sending { focus } | Progress::AwaitReport { focus },
                 Upcall::Media(Media::Failed(why)),
             ) => {
                 stop_waiting(progress, cx);
-                self.end(leg, Outcome::Failed(why), cx)
+                self.end(leg, Outcome::Failed(why), focus, cx)
             }
-            // It has everything: that it hangs up at once changes nothing (CC-44).
-            (Progress::AwaitReport { .. }, Upcall::PeerLeft) => {
+            // It has everything: that the session ends at once changes nothing (CC-44, DR-11). Before,
+            // whatever ends the session ends the message (CC-50).
+            (Progress::AwaitReport { focus }, Upcall::PeerLeft | Upcall::Left(_)) => {
                 stop_waiting(progress, cx);
-                Progress::Ending(Outcome::Sent)
+                Progress::Ending {
+                    outcome: Outcome::Sent,
+                    focus,
+                }
             }
+            // It has not (CC-45).
+            (Progress::Sending { .. } | Progress::Calling, Upcall::PeerLeft) => Progress::Ending {
+                outcome: Outcome::Failed(Failure::Incomplete),
+                focus: false,
+            },
+            // Not too late while the session is there (CC-54).
             (
-                Progress::Connecting { .. } | Progress::Sending { .. } | Progress::Calling,
-                Upcall::PeerLeft,
-            ) => Progress::Ending(Outcome::Failed(Failure::Incomplete)),
-            (Progress::Ending(outcome), Upcall::Media(Media::Confirmed)) => {
-                // Not too late while the session is there (CC-54).
-                Progress::Ending(if outcome == Outcome::Unconfirmed {
-                    Outcome::Delivered
-                } else {
-                    outcome
-                })
-            }
-            (Progress::Ending(_), _) => progress,
-            (_, Upcall::Left(outcome)) => {
-                stop_waiting(progress, cx);
-                Progress::Ending(outcome)
+                Progress::Ending {
+                    outcome: Outcome::Sent | Outcome::Unconfirmed,
+                    focus,
+                },
+                Upcall::Media(Media::Confirmed),
+            ) => Progress::Ending {
+                outcome: confirmed(focus),
+                focus,
+            },
+            (Progress::Ending { .. }, _) => progress,
+            (Progress::Calling | Progress::Sending { .. }, Upcall::Left(outcome)) => {
+                Progress::Ending {
+                    outcome,
+                    focus: false,
+                }
             }
             (_, Upcall::Nothing | Upcall::Media(_) | Upcall::Page(_) | Upcall::Answered { .. }) => {
                 progress
@@ -574,31 +408,25 @@ impl Message {
 
     /// The answer is there: is it one that takes this message?
     fn agreed(&self, leg: &mut Leg, focus: bool, cx: &mut Context<'_>) -> Progress {
-        let Some(media) = leg.session().and_then(|session| session.media()) else {
-            return Progress::Connecting { focus };
+        let media = leg.session().and_then(|session| session.media());
+        let why = match media {
+            // No octet is sent to a peer that does not list its type (CC-47, table 3.5), or takes less (CC-48).
+            Some(media) if !media.can_send => Failure::BadAnswer,
+            Some(media) if !self.content.suits(media) => Failure::UnsupportedType,
+            Some(media) if media.max_size.is_some_and(|most| self.size() > most) => {
+                Failure::TooLarge
+            }
+            Some(_) => return self.begin(leg, focus, cx),
+            None => Failure::BadAnswer,
         };
-        let size = self.content.body.len() as u64;
-        if !media.can_send {
-            return self.end(leg, Outcome::Failed(Failure::BadAnswer), cx);
-        }
-        // A type that it does not list is not sent at all (CC-47, table 3.5), nor more than it takes (CC-48).
-        if !media.accepts(self.content.kind()) {
-            return self.end(leg, Outcome::Failed(Failure::UnsupportedType), cx);
-        }
-        if media.max_size.is_some_and(|most| size > most) {
-            return self.end(leg, Outcome::Failed(Failure::TooLarge), cx);
-        }
-        if leg.is_up() {
-            self.begin(leg, focus, cx)
-        } else {
-            Progress::Connecting { focus }
-        }
+        self.end(leg, Outcome::Failed(why), focus, cx)
     }
 
+    /// Hands the message to the session, which sends it when it is bound (CC-58).
     fn begin(&self, leg: &mut Leg, focus: bool, cx: &mut Context<'_>) -> Progress {
         let mime = self.content.lines(cx);
         let letter = Letter {
-            size: self.content.body.len() as u64,
+            size: self.size(),
             mime,
             // A focus only says that it took the job: ask what it did (OC-LM-30, D-27).
             success: self.wants_report(focus),
@@ -606,6 +434,10 @@ impl Message {
         };
         let upcall = leg.send(letter, cx);
         self.step(leg, Progress::Sending { focus }, upcall, cx)
+    }
+
+    fn size(&self) -> u64 {
+        self.content.body.len() as u64
     }
 
     fn wants_report(&self, focus: bool) -> bool {
@@ -621,9 +453,10 @@ impl Message {
         );
     }
 
-    fn end(&self, leg: &mut Leg, outcome: Outcome, cx: &mut Context<'_>) -> Progress {
+    /// The session has done what it was for, or cannot: it is released (OC-LM-31, OC-LM-33).
+    fn end(&self, leg: &mut Leg, outcome: Outcome, focus: bool, cx: &mut Context<'_>) -> Progress {
         leg.end(outcome, None, cx);
-        Progress::Ending(outcome)
+        Progress::Ending { outcome, focus }
     }
 
     fn recipients(&self) -> u32 {
@@ -633,252 +466,26 @@ impl Message {
         }
     }
 
-    fn told(&self, outcome: Outcome, leg: Open, cx: &mut Context<'_>) -> State {
-        tell(outcome, self.recipients(), 0, leg, cx)
-    }
-
-    /// The MESSAGE that would carry it (OC-PM rows).
-    fn page(&self, cx: &mut Context<'_>) -> Result<Outgoing, Misuse> {
-        let config = cx.config;
-        let target = self.request_uri(config.account.exploder.as_ref(), cx)?;
-        let (kind, body) = match &self.target {
-            Settled::One(_) | Settled::Group(_) => (None, self.content.body.clone()),
-            Settled::List(entries) => {
-                let list = self.list(entries, cx);
-                let lines = self.content.lines(cx);
-                let content = mime::OutPart {
-                    lines: text(&lines),
-                    content: &self.content.body,
-                };
-                let mixed = mime::write_mixed(cx.scratch(), &[content, list_part(&list)]);
-                (Some(mixed.content_type), mixed.body)
+    fn told(&self, outcome: Outcome, leg: Open) -> Told {
+        let outcome = match (&self.target, outcome) {
+            // A server that does not serve lists says 403 and no more (D-21). It may say the same of anonymity.
+            (Settled::List(_), Outcome::Failed(Failure::Status(Status(403))))
+                if !self.anonymous =>
+            {
+                Outcome::Failed(Failure::ListUnsupported)
             }
+            _ => outcome,
         };
-        let mut lines = cx.lines();
-        lines
-            .from(config.account.address.as_str(), self.anonymous)
-            .line("Max-Forwards", 70)
-            .accept_contact(config.profile.accept_contact_message);
-        if config.profile.contact_in_message {
-            lines.contact(Speaker::Client, false);
+        Told {
+            outcome,
+            recipients: self.recipients(),
+            next: 0,
+            leg,
         }
-        if kind.is_some() {
-            lines.line("Require", "recipient-list-message");
-        }
-        lines
-            .user_agent(Speaker::Client)
-            .line("Supported", "timer")
-            .privacy(self.anonymous)
-            .identity(Speaker::Client);
-        match &kind {
-            Some(kind) => lines.line("Content-Type", text(kind)),
-            None => self.content.describe(&mut lines),
-        };
-        let head = lines.take();
-        Ok(page::compose(ClientTxn(0), target, head, body, cx))
-    }
-
-    /// The INVITE that announces it (OC-LM rows).
-    fn invite(&self, cx: &mut Context<'_>) -> Result<Leg, Misuse> {
-        let config = cx.config;
-        let target = self.request_uri(None, cx)?;
-        let size = self.content.body.len() as u64;
-        let id = cx.session_id();
-        let offered = offer::offer(
-            cx,
-            id,
-            &Wanted {
-                direction: Direction::SendOnly,
-                accept_types: &config.account.accept_types,
-                accept_wrapped_types: &config.account.accept_wrapped_types,
-                filelength: config.profile.lm_filelength.then_some(size),
-                max_size: None,
-                identity: if self.anonymous {
-                    Identity::Hidden
-                } else {
-                    Identity::Shown
-                },
-            },
-        );
-        let list = match &self.target {
-            Settled::List(entries) => Some(self.list(entries, cx)),
-            Settled::One(_) | Settled::Group(_) => None,
-        };
-        let (kind, body) = described(&offered.sdp, list.as_ref().map(list_part), cx);
-        let mut lines = cx.lines();
-        lines
-            .from(config.account.address.as_str(), self.anonymous)
-            .line("Max-Forwards", 70)
-            .contact(Speaker::Client, true)
-            .accept_contact(config.profile.accept_contact_invite)
-            .accept_large(config.profile.accept_contact_invite);
-        if list.is_some() {
-            lines.line("Require", "recipient-list-invite");
-        }
-        lines
-            .user_agent(Speaker::Client)
-            .line("Allow", ALLOW)
-            .line("Supported", "timer")
-            .privacy(self.anonymous)
-            .identity(Speaker::Client)
-            .line("Content-Type", text(&kind));
-        let lines = lines.take();
-        if self.anonymous && matches!(self.target, Settled::One(_)) {
-            // The path in our description names our host (DR-20).
-            cx.act(Action::Tell(Notice::AnonymityLimited));
-        }
-        let invitation = Invitation {
-            target,
-            lines,
-            body,
-            offered,
-        };
-        Ok(Leg::invite(
-            invitation,
-            Speaker::Client,
-            self.anonymous,
-            Keep::Nothing,
-            cx,
-        ))
-    }
-
-    /// R-URI and To (OC-PM-09, -11, -13, OC-LM-16, -18, -19).
-    fn request_uri(&self, exploder: Option<&Uri>, cx: &Context<'_>) -> Result<Uri, Misuse> {
-        let (account, profile) = (&cx.config.account, &cx.config.profile);
-        match &self.target {
-            Settled::One(uri) => Ok(uri.clone()),
-            Settled::List(_) => {
-                let exploder = exploder.filter(|_| profile.use_exploder);
-                exploder
-                    .or(account.factory.as_ref())
-                    .cloned()
-                    .ok_or(Misuse::NotProvisioned)
-            }
-            Settled::Group(uri) => match profile.session_param {
-                SessionParam::None => Ok(uri.clone()),
-                SessionParam::Poc => uri
-                    .with_param("session=prearranged")
-                    .map_err(|_| Misuse::Malformed),
-                SessionParam::Legacy => uri
-                    .with_param("session=imgroup")
-                    .map_err(|_| Misuse::Malformed),
-            },
-        }
-    }
-
-    fn list(&self, entries: &[Entry], cx: &mut Context<'_>) -> Bytes {
-        lists::write_list(cx.scratch(), entries);
-        cx.block()
     }
 }
 
-impl Content {
-    /// The MIME header lines, Content-Type last (UP-03, UP-05, CC-62).
-    fn lines(&self, cx: &mut Context<'_>) -> Bytes {
-        let mut lines = cx.lines();
-        self.describe(&mut lines).take()
-    }
-
-    fn describe<'l, 'a, 'b>(&self, lines: &'l mut Lines<'a, 'b>) -> &'l mut Lines<'a, 'b> {
-        if self.attachment && !self.is_wrapped() {
-            lines.line("Content-Disposition", "attachment");
-        }
-        lines.line("Content-Type", self.kind())
-    }
-
-    fn is_wrapped(&self) -> bool {
-        self.kind().len() >= 12
-            && self
-                .kind()
-                .as_bytes()
-                .iter()
-                .take(12)
-                .map(u8::to_ascii_lowercase)
-                .eq(*b"message/cpim")
-    }
-}
-
-fn list_part(list: &Bytes) -> mime::OutPart<'_> {
-    let lines =
-        "Content-Type: application/resource-lists+xml\r\nContent-Disposition: recipient-list\r\n";
-    mime::OutPart {
-        lines,
-        content: list,
-    }
-}
-
-/// The body of an INVITE: the session description, and what goes with it (OC-LM-22, D-06).
-pub(crate) fn described(
-    sdp: &Bytes,
-    more: Option<mime::OutPart<'_>>,
-    cx: &mut Context<'_>,
-) -> (Bytes, Bytes) {
-    let always = cx.config.profile.multipart == MultipartPolicy::Always;
-    let part = mime::OutPart {
-        lines: "Content-Type: application/sdp\r\n",
-        content: sdp,
-    };
-    let mixed = match more {
-        Some(more) => mime::write_mixed(cx.scratch(), &[part, more]),
-        None if always => mime::write_mixed(cx.scratch(), &[part]),
-        None => return (Bytes::from_static(b"application/sdp"), sdp.clone()),
-    };
-    (mixed.content_type, mixed.body)
-}
-
-/// A header field value of ours.
-pub(crate) fn text(value: &Bytes) -> &str {
-    core::str::from_utf8(value).unwrap_or_default()
-}
-
-/// Who the recipients are: a list without the sender and without duplicates (CC-31), and a list of
-/// one is that one (CC-30).
-fn settle(target: Target, cx: &Context<'_>) -> Result<Settled, Misuse> {
-    let recipients = match target {
-        Target::One(uri) => return Ok(Settled::One(uri)),
-        Target::Group(uri) => return Ok(Settled::Group(uri)),
-        Target::List(recipients) => recipients,
-    };
-    if recipients.len() > cx.config.limits.list_entries {
-        return Err(Misuse::TooManyRecipients);
-    }
-    let legacy = cx.config.profile.session_param == SessionParam::Legacy;
-    let mut entries = Vec::new();
-    for Recipient {
-        uri,
-        copy,
-        anonymize,
-        group,
-    } in recipients
-    {
-        // A group inside a list says so (OC-LM-21).
-        let marked = if group && legacy {
-            uri.with_param("session=pre-arranged")
-        } else {
-            Ok(uri)
-        };
-        entries.push(Entry {
-            uri: marked.map_err(|_| Misuse::Malformed)?,
-            copy,
-            anonymize,
-        });
-    }
-    let mut entries = roster::effective(
-        entries,
-        &[&cx.config.account.address],
-        &[],
-        &cx.config.profile,
-    );
-    match (entries.len(), entries.pop()) {
-        (1, Some(only)) => Ok(Settled::One(only.uri)),
-        (_, Some(last)) => {
-            entries.push(last);
-            Ok(Settled::List(entries))
-        }
-        (_, None) => Err(Misuse::NoRecipient),
-    }
-}
-
+/// A focus confirms that it took the job, and says nothing of the recipients (CC-61).
 fn confirmed(focus: bool) -> Outcome {
     if focus {
         Outcome::AcceptedByServer
@@ -890,50 +497,5 @@ fn confirmed(focus: bool) -> Outcome {
 fn stop_waiting(progress: Progress, cx: &mut Context<'_>) {
     if let Progress::AwaitReport { .. } = progress {
         cx.stop(Timer::SuccessReport);
-    }
-}
-
-/// Tells the outcome to each recipient, a batch at a time.
-fn tell(
-    outcome: Outcome,
-    recipients: u32,
-    mut next: u32,
-    leg: Open,
-    cx: &mut Context<'_>,
-) -> State {
-    while next < recipients {
-        if cx.pushed() + 2 >= cx.config.limits.batch.max(8) {
-            cx.start(Timer::Continue, core::time::Duration::ZERO);
-            return State::Telling {
-                outcome,
-                recipients,
-                next,
-                leg,
-            };
-        }
-        cx.act(Action::Tell(Notice::Outcome(
-            THE_MESSAGE,
-            RecipientId(next),
-            outcome,
-        )));
-        next += 1;
-    }
-    if leg == Open::Yes {
-        cx.act(Action::Closed);
-    }
-    State::Closed
-}
-
-/// Requests that reach a machine which is not, or no longer, in a dialog.
-pub(crate) fn stranger(event: Event<'_>, cx: &mut Context<'_>) {
-    match event {
-        Event::Request(txn, _) | Event::Cancel { cancel: txn, .. } => {
-            let tag = cx.tag();
-            Refused::plain(481).respond(txn, tag, Speaker::Client, cx);
-        }
-        Event::Response(_, response) => {
-            crate::leg::end_stray(response, cx);
-        }
-        _ => {}
     }
 }

@@ -1,15 +1,15 @@
 //! One pager-mode MESSAGE (RFC 3428), on its way out or in.
 
-use arrayvec::ArrayVec;
 use bytes::Bytes;
+use smallvec::SmallVec;
 
 use crate::compose::Speaker;
 use crate::leg::{Refused, reply_lines};
 use crate::outcome::of_message;
 use crate::{
-    Action, Answer, Arrival, AskId, ClientTxn, Context, Event, Failure, Fresh, Marks, Method,
-    Outcome, Outgoing, Part, Question, Refusal, Reply, Request, Response, ServerTxn, Status, Timer,
-    TxnError, Uri,
+    Account, Action, Answer, Arrival, AskId, ClientTxn, Context, Event, Failure, Fresh, Marks,
+    Method, Notice, Outcome, Outgoing, Part, Question, Refusal, Reply, Request, Response,
+    ServerTxn, Status, Timer, TxnError, Uri,
 };
 
 /// A page that we have sent.
@@ -92,12 +92,16 @@ pub(crate) fn of_silence(why: TxnError) -> Outcome {
 /// | MESSAGE | 420, 415, or the application is asked |
 /// | the application keeps it | 200, without body and without Contact (TC-PM-04) |
 /// | the application refuses it | its status |
-/// | nobody decides in time | 480 |
+/// | nobody decides in time, or the exchange ends | 480, and the application is told |
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Inbox {
-    asked: ArrayVec<(AskId, ServerTxn), 8>,
+    /// Nearly always one, at most [`UNDECIDED`].
+    asked: SmallVec<[(AskId, ServerTxn); 1]>,
     minted: u32,
 }
+
+/// Pages that may wait for the application at the same time; a further one is refused with 486.
+const UNDECIDED: usize = 8;
 
 impl Inbox {
     pub(crate) fn is_empty(&self) -> bool {
@@ -115,12 +119,17 @@ impl Inbox {
         if let Err(refused) = check(request, cx) {
             return refuse(refused, txn, cx);
         }
-        let ask = self.mint();
-        if self.asked.try_push((ask, txn)).is_err() {
+        if self.asked.len() == UNDECIDED {
             return refuse(Refused::plain(486), txn, cx);
         }
+        let ask = self.mint();
+        let first = self.asked.is_empty();
+        self.asked.push((ask, txn));
         cx.act(Action::Ask(ask, Question::Page(arrival(request))));
-        cx.start(Timer::Decide, cx.config.limits.lookup);
+        if first {
+            // It guards the oldest: none may wait until its sender gives up (64·T1).
+            cx.start(Timer::Decide, cx.config.limits.lookup);
+        }
     }
 
     /// The application's word on one of them; false if it is about something else.
@@ -161,8 +170,11 @@ impl Inbox {
         }
     }
 
-    /// Nobody decided in time.
+    /// Nobody decided in time: a later answer is about nothing.
     pub(crate) fn give_up(&mut self, cx: &mut Context<'_>) {
+        if !self.asked.is_empty() {
+            cx.act(Action::Tell(Notice::Missed));
+        }
         for (_, txn) in core::mem::take(&mut self.asked) {
             refuse(Refused::plain(480), txn, cx);
         }
@@ -182,26 +194,32 @@ fn check<'r>(request: &'r Request, cx: &Context<'_>) -> Result<(), Refused<'r>> 
             ..Refused::plain(420)
         });
     }
-    readable(request, cx)?;
+    readable(request)?;
     let parts = request.body.parts().map_err(|_| Refused::plain(400))?;
-    let types = &cx.config.account.accept_types;
-    let foreign = |part: &&Part| !part.handling_optional() && !takes(types, part);
+    let foreign = |part: &&Part| !part.handling_optional() && !takes(&cx.config.account, part);
     match parts.iter().find(foreign) {
-        Some(_) => Err(Refused {
-            accept: true,
-            ..Refused::plain(415)
-        }),
+        Some(_) => Err(UNSUPPORTED_TYPE),
         None => Ok(()),
     }
 }
 
-/// External content and nested containers are looked into by the application.
-fn takes(types: &str, part: &Part) -> bool {
-    crate::offer::matches_any(types, part.content_type())
+/// 415 with the types that would do.
+const UNSUPPORTED_TYPE: Refused<'static> = Refused {
+    accept: true,
+    ..Refused::plain(415)
+};
+
+/// Containers are looked into by the application: every user agent understands them (RFC 5621 §3.1).
+/// So is `message/external-body`, if it is among our types.
+fn takes(account: &Account, part: &Part) -> bool {
+    let kind = part.content_type();
+    crate::offer::matches_any("multipart/*", kind)
+        || crate::offer::matches_any(&account.accept_types, kind)
+        || crate::offer::matches_any(&account.accept_wrapped_types, kind)
 }
 
 /// A body in an encoding that we do not know cannot be looked at (RFC 3261 §8.2.3).
-pub(crate) fn readable(request: &Request, _: &Context<'_>) -> Result<(), Refused<'static>> {
+pub(crate) fn readable(request: &Request) -> Result<(), Refused<'static>> {
     match request.head.header("Content-Encoding") {
         Some(encoding) if !encoding.eq_ignore_ascii_case("identity") => Err(Refused {
             identity: true,
@@ -211,17 +229,22 @@ pub(crate) fn readable(request: &Request, _: &Context<'_>) -> Result<(), Refused
     }
 }
 
-/// What arrived, as the application sees it: the asserted identity first (DR-03).
+/// What arrived, as the application sees it: the asserted identity first (DR-03), and whatever the core
+/// has put in (TC-PM-07, TC-LM-09). With Date and Expires at hand, whether a page is stale is the
+/// application's to say (CC-109).
 pub(crate) fn arrival(request: &Request) -> Arrival {
     let head = &request.head;
     let from = head.from();
+    // It travels with the head that it is a piece of: no copy.
+    let shared = |uri: &str| Uri::parse(head.lines().slice_ref(uri.as_bytes()));
     let sender = head.asserted().next().unwrap_or(from.uri);
-    let sender = Uri::copy(sender)
-        .or_else(|_| Uri::copy(from.uri))
+    let sender = shared(sender)
+        .or_else(|_| shared(from.uri))
         .unwrap_or_else(|_| request.uri.clone());
+    let nobody = shared(from.uri).is_ok_and(|uri| is_anonymous(&uri));
     let parts = request.body.parts().unwrap_or_default();
     let marks = Marks {
-        anonymous: head.privacy().id || from.uri.ends_with("anonymous.invalid"),
+        anonymous: head.privacy().id || nobody,
         indirect: parts.iter().any(|part| part.indirection().is_some()),
         attachment: parts
             .iter()
@@ -235,20 +258,36 @@ pub(crate) fn arrival(request: &Request) -> Arrival {
     }
 }
 
-fn page_refusal(refusal: Refusal, cx: &Context<'_>) -> Refused<'static> {
-    Refused::plain(match refusal {
-        Refusal::Declined | Refusal::Blocked => 403,
-        other => status_of(other, cx),
-    })
+/// RFC 3323 §4.1.1.3.
+fn is_anonymous(from: &Uri) -> bool {
+    from.host().eq_ignore_ascii_case("anonymous.invalid")
 }
 
-/// The status of a refusal that is the same for pages and invitations.
-pub(crate) fn status_of(refusal: Refusal, cx: &Context<'_>) -> u16 {
+/// How the application's no to a page is said (TC-PM-01, DR-30).
+fn page_refusal(refusal: Refusal, cx: &Context<'_>) -> Refused<'static> {
     match refusal {
-        Refusal::Declined | Refusal::Blocked => 603,
-        Refusal::Anonymous => cx.config.profile.anonymous_status,
-        Refusal::NoResources(status) if matches!(status.0, 480 | 486 | 503) => status.0,
-        Refusal::Status(status) if (400..700).contains(&status.0) => status.0,
-        Refusal::NoResources(_) | Refusal::Status(_) => 480,
+        Refusal::Declined | Refusal::Blocked => Refused::plain(403),
+        other => refusal_of(other, cx),
+    }
+}
+
+/// How the application's no is said to an invitation (TC-LM-01, DR-30, CC-121).
+pub(crate) fn refusal_of(refusal: Refusal, cx: &Context<'_>) -> Refused<'static> {
+    match refusal {
+        Refusal::Declined | Refusal::Blocked => Refused::plain(603),
+        Refusal::Anonymous => Refused::plain(cx.config.profile.anonymous_status),
+        Refusal::NoResources {
+            status,
+            retry_after,
+        } => {
+            let known = matches!(status.0, 480 | 486 | 503);
+            Refused {
+                retry_after,
+                ..Refused::plain(if known { status.0 } else { 480 })
+            }
+        }
+        Refusal::Status(Status(415)) => UNSUPPORTED_TYPE,
+        Refusal::Status(Status(status @ 400..700)) => Refused::plain(status),
+        Refusal::Status(_) => Refused::plain(480),
     }
 }

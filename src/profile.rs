@@ -34,6 +34,8 @@ pub enum SessionParam {
     None,
     /// `;session=prearranged` on the URI of a group.
     Poc,
+    /// The same, and `;session=adhoc` on the factory or exploder URI of a list (OC-PM-12).
+    PocAdhoc,
     /// `;session=imgroup` on the URI of a group.
     Legacy,
 }
@@ -219,6 +221,9 @@ pub struct Profile {
     pub anonymous_status: u16,
     /// Whether an offer without `a=accept-types` is taken as `*`.
     pub accept_types_missing: bool,
+    /// Whether the description in a 2xx counts although a provisional response had another one, as
+    /// broken peers need it. By RFC 3261 §13.2.1 the first is the answer (CC-17).
+    pub answer_from_2xx: bool,
 }
 
 impl Profile {
@@ -265,6 +270,7 @@ impl Profile {
             size_exceeded_warning: true,
             anonymous_status: 403,
             accept_types_missing: true,
+            answer_from_2xx: false,
         }
     }
 

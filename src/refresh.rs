@@ -14,30 +14,64 @@ const RETRIES: u8 = 3;
 /// What we ask for in our next INVITE or refresh, and the Min-SE that peers have named so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Proposal {
-    pub(crate) seconds: u32,
-    pub(crate) min_se: Option<u32>,
+    seconds: u32,
+    min_se: Option<u32>,
     refused: u8,
 }
 
 impl Proposal {
     pub(crate) fn first(cx: &Context<'_>) -> Self {
         let wanted = cx.config.profile.session_expires.as_secs();
-        let seconds = u32::try_from(wanted).unwrap_or(u32::MAX).max(SHORTEST);
         Self {
-            seconds,
+            seconds: u32::try_from(wanted).unwrap_or(u32::MAX),
             min_se: None,
             refused: 0,
         }
     }
 
-    /// What to ask for after 422: the largest Min-SE so far. `None` if it names none, if it does not
-    /// rise (CC-18), or if there were three already.
+    /// The interval to ask for, in seconds.
+    pub(crate) fn seconds(self) -> u32 {
+        self.seconds.max(self.min_se.unwrap_or(0)).max(SHORTEST)
+    }
+
+    /// The Min-SE to send along (RFC 4028 §7.4).
+    pub(crate) fn min_se(self) -> Option<u32> {
+        self.min_se
+    }
+
+    /// The same inside the dialog: what the way there cost is forgotten (RFC 4028 §7.4).
+    pub(crate) fn within(self) -> Self {
+        Self {
+            min_se: None,
+            refused: 0,
+            ..self
+        }
+    }
+
+    /// The interval that was agreed on is the next to ask for.
+    pub(crate) fn granted(self, seconds: u32) -> Self {
+        Self {
+            seconds,
+            refused: 0,
+            ..self
+        }
+    }
+
+    /// A refresh of the peer's came with this Min-SE, or with none.
+    pub(crate) fn least(self, min_se: Option<u32>) -> Self {
+        Self {
+            min_se: self.min_se.max(min_se),
+            ..self
+        }
+    }
+
+    /// What to ask for after 422: the Min-SE that it names. `None` if it names none, if that is not
+    /// more than what we asked for (CC-18), or if there were three already.
     pub(crate) fn after_422(self, head: &Head) -> Option<Self> {
-        let min_se = head.min_se()?;
-        let rises = self.min_se.is_none_or(|last| min_se > last) && min_se > self.seconds;
+        let min_se = head.min_se().filter(|min_se| *min_se > self.seconds())?;
         let refused = self.refused + 1;
-        (rises && refused <= RETRIES).then_some(Self {
-            seconds: self.seconds.max(min_se),
+        (refused <= RETRIES).then_some(Self {
+            seconds: min_se,
             min_se: Some(min_se),
             refused,
         })
@@ -79,8 +113,8 @@ pub(crate) fn least(cx: &Context<'_>) -> u32 {
 pub(crate) enum Refresh {
     /// The session does not expire (D-13).
     Off,
-    /// Somebody refreshes it every so many seconds.
-    On { seconds: u32, ours: bool },
+    /// Somebody refreshes it: we, or the peer.
+    On { ours: bool },
 }
 
 impl Refresh {
@@ -107,12 +141,12 @@ impl Refresh {
             Timer::Expiry,
             interval - (interval / 3).min(Duration::from_secs(32)),
         );
-        *self = Self::On { seconds, ours };
+        *self = Self::On { ours };
     }
 
     /// Stops what runs.
     pub(crate) fn stop(&mut self, cx: &mut Context<'_>) {
-        if let Self::On { ours, .. } = *self {
+        if let Self::On { ours } = *self {
             if ours {
                 cx.stop(Timer::Refresh);
             }

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 
 use crate::compose::Speaker;
+use crate::leg::stranger;
 use crate::leg::{self, Leg, Refused, SUPPORTED, Upcall};
 use crate::msrp::{Keep, Upcall as Media, Whole};
 use crate::offer::Shape;
-use crate::originating::stranger;
-use crate::page::{Inbox, arrival, readable, status_of};
+use crate::page::{Inbox, arrival, readable, refusal_of};
 use crate::{
     Action, Answer, AskId, Context, Event, LegId, Machine, Method, Notice, Outcome, Question,
     Request, ServerTxn, Timer,
@@ -24,7 +24,7 @@ use crate::{
 /// | asked | refused, too late, CANCEL | its status, 480, 487 | closed |
 /// | receiving | a message is complete | 200, the report, and the application has it | receiving |
 /// | receiving | BYE | 200, release; what is not complete is told as such | closed |
-/// | receiving | the connection breaks, or nobody binds it | BYE | receiving |
+/// | receiving | the connection breaks, or nobody binds it (CC-117) | BYE | receiving |
 #[derive(Clone, Debug, Default)]
 pub struct Terminating {
     state: State,
@@ -99,9 +99,7 @@ impl Terminating {
                         leg.accept(cx);
                         return State::Receiving { leg };
                     }
-                    Answer::Refuse(refusal) => {
-                        leg.refuse(Refused::plain(status_of(refusal, cx)), cx)
-                    }
+                    Answer::Refuse(refusal) => leg.refuse(refusal_of(refusal, cx), cx),
                     // An impossible answer counts as a refusal.
                     Answer::Access(_) | Answer::Members(_) => leg.refuse(Refused::plain(480), cx),
                 }
@@ -151,7 +149,9 @@ impl Machine for Terminating {
             return stranger(event, cx);
         }
         self.state = match (core::mem::take(&mut self.state), event) {
-            (State::Idle, Event::Request(txn, request)) => self.idle(txn, request, cx),
+            (State::Idle, Event::Request(txn, request)) if request.head.to().tag().is_none() => {
+                self.idle(txn, request, cx)
+            }
             (State::Paged, Event::Answer(ask, answer)) => {
                 if self.inbox.answer(ask, answer, cx) {
                     State::Closed
@@ -220,24 +220,25 @@ fn invited<'r>(
             ..Refused::plain(420)
         });
     }
-    readable(request, cx)?;
+    readable(request)?;
     let part = request
         .body
         .description_part()
         .map_err(|_| Refused::plain(400))?;
-    let shape = part.map(|part| part.sdp().map(|sdp| (sdp.shape_of(head), sdp.filelength())));
-    let size = match shape {
-        None => return Err(Refused::plain(488)),
-        Some(Err(_)) => return Err(Refused::plain(400)),
-        Some(Ok((Shape::LargeMessage, size))) => size,
+    // Who offers nothing cannot mean a large message (section 3.2: offerless INVITE).
+    let part = part.ok_or(Refused::plain(488))?;
+    let sdp = part.sdp().map_err(|_| Refused::plain(400))?;
+    let size = sdp.filelength();
+    match sdp.shape_of(head) {
+        // An offer that does not send has no message (D-30).
+        Shape::LargeMessage if sdp.is_open() && !sdp.direction().sends() => return Err(FOREIGN),
+        Shape::LargeMessage => {}
+        // An offer without an open message line is refused for that (TC-LM-10).
+        Shape::Session if !sdp.is_open() => {}
         // Chats and files come with features of their own.
-        Some(Ok((Shape::Session | Shape::File, _))) => {
-            return Err(Refused {
-                warning: Some((399, "Function not allowed")),
-                ..Refused::plain(488)
-            });
-        }
-    };
+        Shape::Session | Shape::File => return Err(FOREIGN),
+    }
+    // Configuration is lent per call: a host with less room lends a smaller limit (CC-114).
     let arriving = leg::check(txn, request, cx.config.limits.message, cx)?;
     // What is announced is what is taken, and never more than the limit (CC-115).
     let most = size.unwrap_or(u64::MAX).min(cx.config.limits.message);
@@ -247,7 +248,14 @@ fn invited<'r>(
     ))
 }
 
-/// A message is complete: the application has it, whole if it is small.
+/// What this client does not do.
+const FOREIGN: Refused<'static> = Refused {
+    warning: Some((399, "Function not allowed")),
+    ..Refused::plain(488)
+};
+
+/// A message is complete: the application has it, whole if it is small, with the headers that say
+/// whether its content is elsewhere (TC-LM-15).
 fn received(whole: Whole, cx: &mut Context<'_>) {
     let Whole {
         message,

@@ -1,5 +1,10 @@
 //! Bytes to values and back: the only place that reads untrusted octets.
 
+pub mod composing;
+pub mod conference;
+pub mod cpim;
+mod date;
+pub mod imdn;
 pub mod lists;
 pub mod mime;
 pub mod msrp;
@@ -7,3 +12,4 @@ mod octet;
 pub mod sdp;
 pub mod sip;
 pub mod uri;
+mod xml;

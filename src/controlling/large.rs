@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::pager::{history, history_part};
-use super::{SERVER, Speaker};
+use super::{SERVER, Speaker, has_room, stranger};
 use crate::compose::{ALLOW, Angle, Conference as ConferenceUri};
+use crate::compose::{described, text};
 use crate::leg::{Arriving, Invitation, Leg, Refused, Upcall};
 use crate::msrp::{Keep, Letter, Store, Upcall as Media, Whole};
 use crate::offer::{self, Description, Wanted};
-use crate::originating::{described, stranger, text};
 use crate::profile::{CfReportPolicy, FromPolicy};
 use crate::roster::Entry;
 use crate::wire::mime;
@@ -22,33 +22,51 @@ use crate::{
 
 /// One large message and everyone whom it concerns.
 ///
-/// | originator's leg | what happens to the members |
+/// | originator's leg | what happens |
 /// |---|---|
-/// | answered | they are invited, a window at a time |
+/// | answered | the members are invited, a window at a time |
 /// | the message is complete | it goes out on every leg that is up, and on each that comes up later |
-/// | left before that | CANCEL, BYE |
+/// | left before that | CANCEL, BYE to the members |
 /// | left after that | delivery goes on until each member's own deadline (CC-81) |
+/// | no member has no outcome any more | BYE to the originator: at once if the message is not here (CC-87), else when it had the time to say so itself |
 ///
 /// | member's leg | what happens |
 /// |---|---|
 /// | answered, and the message is there | it is sent, if the answer allows |
 /// | all octets taken | BYE, outcome |
 /// | anything else that ends it | outcome; the others go on |
+///
+/// The originator's leg stands for the machine too: it is closed last.
 #[derive(Clone, Debug)]
 pub(super) struct Conference {
     inbound: Leg,
     plan: Plan,
     message: Incoming,
     members: Vec<Uri>,
+    /// The first member whose turn has not come.
     next: usize,
     legs: Vec<Slot>,
+    /// Places of `legs` that are free.
+    free: Vec<u32>,
+    /// Members that hold a place of the window.
     awaited: u32,
+    /// Legs that are not closed.
     live: u32,
+    /// Legs without an outcome.
+    open: u32,
+    /// Members that have the message.
     taken: u32,
     sweep: Sweep,
+    /// Whether the continuation has been asked for.
+    continued: bool,
+    finished: bool,
 }
 
 /// What every member is told.
+///
+/// The identity goes on within the trust domain (CF-LM-10); Allow and Contact of the answers are the
+/// leg's to remember (CF-LM-19 to CF-LM-22), and so are its own ring and session timers (CC-102,
+/// CC-103).
 #[derive(Clone, Debug)]
 struct Plan {
     speaker: Speaker,
@@ -73,6 +91,8 @@ enum Incoming {
     },
     /// It will not come.
     Lost,
+    /// Nobody needs it any more. The originator has [`Timer::Delivery`] to leave.
+    Done,
 }
 
 /// What the originator still is to be told at the user plane (DR-10).
@@ -110,7 +130,8 @@ enum Progress {
     /// Its session is agreed on.
     Answered,
     Sending,
-    Ending(Outcome),
+    /// Its outcome has been told.
+    Over(Outcome),
 }
 
 /// Work on every leg that did not fit into one call.
@@ -129,8 +150,11 @@ enum Sweep {
 }
 
 const THE_MESSAGE: MessageId = MessageId(0);
-/// The most actions that one step of one leg pushes.
-const STEP: usize = 12;
+/// The most actions that one step of one leg pushes: a 2xx whose answer does not let us send, so that
+/// the session that it begins ends at once.
+const STEP: usize = 13;
+/// Why the originator need not go on (DR-09).
+const NOBODY: &str = "SIP;cause=480;text=\"No destinations\"";
 
 impl Conference {
     pub(super) fn new(
@@ -153,31 +177,34 @@ impl Conference {
             members: entries.into_iter().map(|entry| entry.uri.bare()).collect(),
             next: 0,
             legs: Vec::new(),
+            free: Vec::new(),
             awaited: 0,
             live: 0,
+            open: 0,
             taken: 0,
             sweep: Sweep::No,
+            continued: false,
+            finished: false,
         }
     }
 
-    /// 200 to the originator, then the invitations (CF-LM-03, AC-26).
+    /// 200 to the originator with the answer of the switch (CF-LM-03 to CF-LM-08), then the invitations
+    /// (AC-26): the one policy of initiation that there is (CF-LM-26, DR-29).
     pub(super) fn begin(&mut self, cx: &mut Context<'_>) {
         self.inbound.accept(cx);
         self.go_on(cx);
     }
 
     pub(super) fn is_done(&self) -> bool {
-        self.inbound.is_closed() && self.live == 0 && self.next == self.members.len()
+        self.finished
     }
 
     pub(super) fn handle(&mut self, leg: LegId, event: Event<'_>, cx: &mut Context<'_>) {
-        if leg == LegId::FIRST {
-            // The only timer here that is not the leg's.
-            if !matches!(event, Event::Timer(Timer::Continue)) {
-                self.originator(event, cx);
-            }
-        } else {
-            self.member(leg, event, cx);
+        match (leg, event) {
+            (LegId::FIRST, Event::Timer(Timer::Continue)) => self.continued = false,
+            (LegId::FIRST, Event::Timer(Timer::Delivery)) => self.dismiss(cx),
+            (LegId::FIRST, event) => self.originator(event, cx),
+            (leg, event) => self.member(leg, event, cx),
         }
         self.go_on(cx);
     }
@@ -195,13 +222,11 @@ impl Conference {
         }
         match self.inbound.handle(event, cx) {
             Upcall::Media(Media::Received(whole)) => self.stored(whole, cx),
+            // A CANCEL that comes after the 200 has been answered by the leg (CC-79).
             // No chat: pages inside it are not for distribution.
             Upcall::Page(txn) => Refused::plain(403).respond_within(txn, SERVER, cx),
             Upcall::Media(Media::Incomplete) | Upcall::PeerLeft | Upcall::Left(_) => self.left(),
             Upcall::Nothing | Upcall::Ringing | Upcall::Answered { .. } | Upcall::Media(_) => {}
-        }
-        if self.inbound.is_closed() {
-            cx.act(Action::Closed);
         }
     }
 
@@ -209,6 +234,13 @@ impl Conference {
     fn stored(&mut self, mut whole: Whole, cx: &mut Context<'_>) {
         if !matches!(self.message, Incoming::Awaited) {
             return;
+        }
+        // One conference, one message: a further one would be lost, and is refused.
+        if let Some(session) = self.inbound.session() {
+            session.refuse(cx);
+        }
+        if whole.size == 0 {
+            return self.left();
         }
         let store = core::mem::take(&mut whole.store);
         let (mime, size) = (core::mem::take(&mut whole.mime), whole.size);
@@ -227,12 +259,11 @@ impl Conference {
             store,
             report,
         };
-        if !matches!(self.sweep, Sweep::End { .. }) {
-            self.sweep = Sweep::Deliver { next: 0 };
-        }
+        self.sweep = Sweep::Deliver { next: 0 };
     }
 
-    /// The originator is gone. What is stored is delivered all the same (CC-80, CC-81).
+    /// The originator is gone, and with it what is not complete: CANCEL or BYE to each leg as it stands
+    /// (CF-LM-09, CC-78, CC-80). What is stored is delivered all the same (CC-81).
     fn left(&mut self) {
         if matches!(self.message, Incoming::Awaited) {
             self.abort(Outcome::Failed(Failure::NothingToSend));
@@ -240,7 +271,9 @@ impl Conference {
     }
 
     fn abort(&mut self, why: Outcome) {
-        self.message = Incoming::Lost;
+        if !matches!(self.message, Incoming::Done) {
+            self.message = Incoming::Lost;
+        }
         self.sweep = Sweep::End { next: 0, why };
     }
 
@@ -250,123 +283,136 @@ impl Conference {
         }
     }
 
-    /// An event of a member's leg.
-    fn member(&mut self, id: LegId, event: Event<'_>, cx: &mut Context<'_>) {
-        let place = id.slot().checked_sub(1).map(|slot| slot as usize);
-        let slot = place.and_then(|place| self.legs.get_mut(place));
-        let slot = slot.filter(|slot| slot.generation & 0xFFF == id.generation());
-        let Some(member) = slot.and_then(|slot| slot.member.as_mut()) else {
-            // It is gone, and something still comes for it (CC-82).
-            return stranger(event, &mut cx.on(id));
-        };
-        let first = matches!(
-            event,
-            Event::Response(..) | Event::TxnFailed(..) | Event::Timer(Timer::Patience)
-        );
-        if member.window == Window::Held && first {
-            member.window = Window::Free;
-            self.awaited -= 1;
-            if !matches!(event, Event::Timer(_)) {
-                cx.on(id).stop(Timer::Patience);
-            }
+    /// Whoever has nothing more to do here and does not leave is shown out (DR-09).
+    fn dismiss(&mut self, cx: &mut Context<'_>) {
+        if matches!(self.message, Incoming::Done) {
+            let reason = (self.taken == 0).then_some(NOBODY);
+            self.inbound.end(Outcome::Cancelled, reason, cx);
         }
-        let mut cx = cx.on(id);
-        match event {
-            Event::Timer(Timer::Patience) => {}
-            Event::Timer(Timer::Delivery) => member.end(Outcome::Failed(Failure::TooSlow), &mut cx),
-            event => {
-                let upcall = member.leg.handle(event, &mut cx);
-                if let Upcall::Page(txn) = upcall {
-                    Refused::plain(403).respond_within(txn, SERVER, &mut cx);
-                }
-                member.step(upcall, &self.message, &mut cx);
-            }
-        }
-        self.settle(id, &mut cx);
     }
 
-    /// Gives a member's place back when its leg is closed.
-    fn settle(&mut self, id: LegId, cx: &mut Context<'_>) {
-        let Some(slot) = self.legs.get_mut((id.slot() as usize).wrapping_sub(1)) else {
+    /// An event of a member's leg.
+    fn member(&mut self, id: LegId, event: Event<'_>, cx: &mut Context<'_>) {
+        let cx = &mut cx.on(id);
+        let Some(member) = self.find(id) else {
+            // It is gone, and something still comes for it (CC-82).
+            return stranger(event, cx);
+        };
+        if matches!(event, Event::Timer(Timer::Patience)) {
+            if member.window == Window::Held {
+                member.window = Window::Free;
+                self.awaited -= 1;
+            }
+            return;
+        }
+        self.step(id, cx, |member, message, cx| match event {
+            Event::Timer(Timer::Delivery) => member.end(Outcome::Failed(Failure::TooSlow), cx),
+            event => {
+                let upcall = member.leg.handle(event, cx);
+                member.hear(upcall, message, cx);
+            }
+        });
+    }
+
+    /// The member whose leg this is; none if another one has its place.
+    fn find(&mut self, id: LegId) -> Option<&mut Member> {
+        let place = id.slot().checked_sub(1)?;
+        let slot = self.legs.get_mut(usize::try_from(place).ok()?)?;
+        (slot.generation & 0xFFF == id.generation())
+            .then_some(slot.member.as_mut())
+            .flatten()
+    }
+
+    /// Lets a member act, keeps count of the outcomes, and gives its place back when its leg is closed.
+    /// The originator hears nothing of it (CF-LM-24).
+    fn step(
+        &mut self,
+        id: LegId,
+        cx: &mut Context<'_>,
+        act: impl FnOnce(&mut Member, &Incoming, &mut Context<'_>),
+    ) {
+        let place = id.slot().wrapping_sub(1);
+        let slot = self.legs.get_mut(place as usize);
+        let Some((generation, member)) =
+            slot.and_then(|slot| Some((&mut slot.generation, slot.member.as_mut()?)))
+        else {
             return;
         };
-        let Some(member) = slot.member.take_if(|member| member.leg.is_closed()) else {
-            return;
-        };
-        slot.generation = slot.generation.wrapping_add(1);
-        self.live -= 1;
-        if member.window == Window::Held {
+        let decided = matches!(member.progress, Progress::Over(_));
+        act(member, &self.message, cx);
+        // A call that is repeated (422) has not been heard either, and keeps its place.
+        if member.window == Window::Held && !member.leg.is_unheard() {
+            member.window = Window::Free;
             self.awaited -= 1;
             cx.stop(Timer::Patience);
         }
-        cx.stop(Timer::Delivery);
-        let outcome = match member.progress {
-            Progress::Ending(outcome) => outcome,
-            Progress::Inviting | Progress::Answered | Progress::Sending => {
-                Outcome::Failed(Failure::Incomplete)
-            }
-        };
-        if outcome == Outcome::Sent {
-            self.taken += 1;
+        let closed = member.leg.is_closed();
+        if closed {
+            // Whatever it was that closed it has said why; this is for what nobody thought of.
+            member.decide(Outcome::Failed(Failure::Incomplete), cx);
         }
-        tell(member.recipient, outcome, cx);
-        cx.act(Action::Closed);
+        if let (false, Progress::Over(outcome)) = (decided, member.progress) {
+            self.open -= 1;
+            self.taken += u32::from(outcome == Outcome::Sent);
+        }
+        if closed {
+            cx.stop(Timer::Delivery);
+            cx.act(Action::Closed);
+            *generation = generation.wrapping_add(1);
+            if let Some(slot) = self.legs.get_mut(place as usize) {
+                slot.member = None;
+            }
+            self.free.push(place);
+            self.live -= 1;
+        }
     }
 
     /// Whatever there is room for in this call: work on all legs, then further invitations, then
     /// what the originator is owed.
     fn go_on(&mut self, cx: &mut Context<'_>) {
+        if self.continued {
+            // It has its turn: an event that means nothing must not come to mean more.
+            return;
+        }
         let mut first = cx.on(LegId::FIRST);
         let cx = &mut first;
-        if !self.sweep(cx) || !self.invite(cx) {
-            return cx.start(Timer::Continue, core::time::Duration::ZERO);
+        if !self.sweep(cx) || !self.invite(cx) || !self.conclude(cx) {
+            self.continued = true;
+            cx.start(Timer::Continue, core::time::Duration::ZERO);
         }
-        self.conclude(cx);
-    }
-
-    /// Whether there is room for one more step.
-    fn has_room(cx: &Context<'_>) -> bool {
-        // Something always goes on, however small the batch.
-        cx.pushed() == 0 || cx.pushed() + STEP + 1 <= cx.config.limits.batch
     }
 
     /// Does for every leg what is to be done for every leg; false if there was no room for all.
     fn sweep(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
-            let (place, end) = match self.sweep {
+            let place = match &mut self.sweep {
                 Sweep::No => return true,
-                Sweep::Deliver { next } => (next, None),
-                Sweep::End { next, why } => (next, Some(why)),
+                Sweep::Deliver { next } | Sweep::End { next, .. } => next,
             };
-            let Some(slot) = self.legs.get_mut(place) else {
+            let Some(slot) = self.legs.get(*place) else {
                 break;
             };
-            if !Self::has_room(cx) {
+            if !has_room(STEP, cx) {
                 return false;
             }
-            let id = LegId::new(place as u32 + 1, slot.generation);
-            if let Some(member) = &mut slot.member {
-                match end {
-                    None => member.deliver(&self.message, &mut cx.on(id)),
-                    Some(why) => member.end(why, &mut cx.on(id)),
-                }
-                self.settle(id, &mut cx.on(id));
-            }
-            self.sweep = match end {
-                None => Sweep::Deliver { next: place + 1 },
-                Some(why) => Sweep::End {
-                    next: place + 1,
-                    why,
-                },
-            };
+            let id = LegId::new(*place as u32 + 1, slot.generation);
+            *place += 1;
+            let sweep = self.sweep;
+            self.step(id, &mut cx.on(id), |member, message, cx| match sweep {
+                Sweep::Deliver { .. } => member.deliver(message, cx),
+                Sweep::End { why, .. } => member.end(why, cx),
+                Sweep::No => {}
+            });
         }
         if let Sweep::End { why, .. } = self.sweep {
             // Those who were never invited have an outcome too.
-            while self.next < self.members.len() {
-                if !Self::has_room(cx) {
+            while let Some(uri) = self.members.get(self.next) {
+                if !has_room(2, cx) {
                     return false;
                 }
-                tell(self.next as u32, why, cx);
+                let recipient = u32::try_from(self.next).unwrap_or(u32::MAX);
+                name(recipient, uri.clone(), cx);
+                tell(recipient, why, cx);
                 self.next += 1;
             }
         }
@@ -377,33 +423,27 @@ impl Conference {
     /// Invites members while the window, the number of legs and the batch allow (CF-LM-11 to CF-LM-18).
     fn invite(&mut self, cx: &mut Context<'_>) -> bool {
         let limits = &cx.config.limits;
-        while self.awaited < limits.in_flight.max(1) && self.live < limits.legs.max(1) {
+        let legs = limits.legs.clamp(1, LegId::MAX_SLOT);
+        while self.awaited < limits.in_flight.max(1) && self.live < legs {
             let Some(uri) = self.members.get(self.next).cloned() else {
                 break;
             };
-            if !Self::has_room(cx) {
+            if !has_room(STEP, cx) {
                 return false;
             }
             let recipient = u32::try_from(self.next).unwrap_or(u32::MAX);
-            cx.act(Action::Tell(Notice::Member(
-                RecipientId(recipient),
-                uri.clone(),
-            )));
-            let place = self
-                .legs
-                .iter()
-                .position(|slot| slot.member.is_none())
-                .unwrap_or(self.legs.len());
-            if place == self.legs.len() {
+            name(recipient, uri.clone(), cx);
+            let place = self.free.pop().unwrap_or_else(|| {
                 self.legs.push(Slot {
                     generation: 0,
                     member: None,
                 });
-            }
-            let Some(slot) = self.legs.get_mut(place) else {
+                self.live
+            });
+            let Some(slot) = self.legs.get_mut(place as usize) else {
                 break;
             };
-            let id = LegId::new(place as u32 + 1, slot.generation);
+            let id = LegId::new(place + 1, slot.generation);
             let mut cx = cx.on(id);
             let leg = self.plan.invite(uri, &mut cx);
             cx.start(Timer::Patience, limits.patience);
@@ -416,73 +456,82 @@ impl Conference {
             });
             self.next += 1;
             self.live += 1;
+            self.open += 1;
             self.awaited += 1;
         }
         true
     }
 
-    /// The reports that were put off, and the end of a conference that has nobody left.
-    fn conclude(&mut self, cx: &mut Context<'_>) {
-        let over = self.live == 0 && self.next == self.members.len();
-        let first =
-            cx.config.profile.cf_report == CfReportPolicy::OnFirstDelivered && self.taken > 0;
-        match &mut self.message {
-            Incoming::Stored {
-                report: report @ Reporting::Owed(_),
-                ..
-            } if over || first => {
-                if let Reporting::Owed(whole) = core::mem::replace(report, Reporting::Done) {
-                    // Nobody took it: as a relay says that its next hop did not (DR-10).
-                    let status = if self.taken > 0 { 200 } else { 408 };
-                    self.report(&whole, status, cx);
-                }
-            }
-            // Nobody is left before the message is here: the originator need not go on (CC-87, DR-09).
-            Incoming::Awaited if over => {
-                self.message = Incoming::Lost;
+    /// The reports that were put off, the end of a conference that has nobody left, and of the
+    /// machine; false if there was no room for it.
+    fn conclude(&mut self, cx: &mut Context<'_>) -> bool {
+        let over = self.open == 0 && self.next == self.members.len();
+        let policy = cx.config.profile.cf_report;
+        let first = policy == CfReportPolicy::OnFirstDelivered && self.taken > 0;
+        if !over && !first {
+            return true;
+        }
+        if !has_room(STEP, cx) {
+            return false;
+        }
+        if let Incoming::Stored { report, .. } = &mut self.message
+            && let Reporting::Owed(whole) = core::mem::replace(report, Reporting::Done)
+        {
+            // Nobody took it: as a relay says that its next hop did not (DR-10).
+            let status = if self.taken > 0 { 200 } else { 408 };
+            self.report(&whole, status, cx);
+        }
+        let waits = !matches!(self.message, Incoming::Done) && !self.inbound.is_closed();
+        if over && waits {
+            if matches!(self.message, Incoming::Awaited) {
+                // Nobody is left before the message is here: it need not go on (CC-87).
                 if let Some(session) = self.inbound.session() {
                     session.refuse(cx);
                 }
-                let reason = "SIP;cause=480;text=\"No destinations\"";
-                self.inbound
-                    .end(Outcome::Failed(Failure::NotReachable), Some(reason), cx);
-                if self.inbound.is_closed() {
-                    cx.act(Action::Closed);
-                }
+                let why = Outcome::Failed(Failure::NotReachable);
+                self.inbound.end(why, Some(NOBODY), cx);
             }
-            Incoming::Awaited | Incoming::Stored { .. } | Incoming::Lost => {}
+            // Else its own BYE is due; without one the leg would stay as long as it likes.
+            self.message = Incoming::Done;
+            cx.start(Timer::Delivery, cx.config.limits.final_wait);
         }
+        if over && self.live == 0 && self.inbound.is_closed() {
+            if matches!(self.message, Incoming::Done) {
+                cx.stop(Timer::Delivery);
+            }
+            if self.continued {
+                cx.stop(Timer::Continue);
+            }
+            cx.act(Action::Closed);
+            self.finished = true;
+        }
+        true
     }
 }
 
 impl Member {
-    fn step(&mut self, upcall: Upcall, message: &Incoming, cx: &mut Context<'_>) {
+    fn hear(&mut self, upcall: Upcall, message: &Incoming, cx: &mut Context<'_>) {
         match (self.progress, upcall) {
+            (_, Upcall::Page(txn)) => Refused::plain(403).respond_within(txn, SERVER, cx),
+            (Progress::Over(_), _) => {}
             (Progress::Inviting, Upcall::Answered { .. }) => {
                 self.progress = Progress::Answered;
                 self.deliver(message, cx);
             }
             (Progress::Answered, Upcall::Media(Media::Up)) => self.deliver(message, cx),
             (Progress::Sending, Upcall::Media(Media::Wants(at, most))) => {
-                self.supply(message, at, most, cx)
+                self.supply(message, at, most, cx);
             }
             // Not a chat: the leg ends when it has the message (CF-LM-25).
             (Progress::Sending, Upcall::Media(Media::Taken)) => self.end(Outcome::Sent, cx),
             (Progress::Sending, Upcall::Media(Media::Failed(why))) => {
-                self.end(Outcome::Failed(why), cx)
+                self.end(Outcome::Failed(why), cx);
             }
-            (Progress::Ending(_), _) => {}
-            (_, Upcall::PeerLeft) => {
-                self.progress = Progress::Ending(Outcome::Failed(Failure::Incomplete))
-            }
-            (_, Upcall::Left(outcome)) => self.progress = Progress::Ending(outcome),
+            (_, Upcall::PeerLeft) => self.decide(Outcome::Failed(Failure::Incomplete), cx),
+            (_, Upcall::Left(outcome)) => self.decide(outcome, cx),
             (
                 Progress::Inviting | Progress::Answered | Progress::Sending,
-                Upcall::Nothing
-                | Upcall::Ringing
-                | Upcall::Answered { .. }
-                | Upcall::Media(_)
-                | Upcall::Page(_),
+                Upcall::Nothing | Upcall::Ringing | Upcall::Answered { .. } | Upcall::Media(_),
             ) => {}
         }
     }
@@ -534,9 +583,17 @@ impl Member {
     }
 
     fn end(&mut self, why: Outcome, cx: &mut Context<'_>) {
-        if !matches!(self.progress, Progress::Ending(_)) {
-            self.progress = Progress::Ending(why);
+        if !matches!(self.progress, Progress::Over(_)) {
+            self.decide(why, cx);
             self.leg.end(why, None, cx);
+        }
+    }
+
+    /// Tells the outcome, once.
+    fn decide(&mut self, outcome: Outcome, cx: &mut Context<'_>) {
+        if !matches!(self.progress, Progress::Over(_)) {
+            self.progress = Progress::Over(outcome);
+            tell(self.recipient, outcome, cx);
         }
     }
 }
@@ -567,7 +624,7 @@ impl Plan {
                 }
             }
             (FromPolicy::Originator, _) | (_, Speaker::Client) => {
-                lines.from(head.from().uri, anonymous);
+                lines.copied_from(head, anonymous);
             }
         }
         lines
@@ -611,14 +668,11 @@ impl Plan {
             },
         );
         let (kind, body) = described(&offered.sdp, self.history.as_ref().map(history_part), cx);
-        let lines = cx
-            .lines()
-            .lines(&self.lines)
-            .line("Content-Type", text(&kind))
-            .take();
+        let more = cx.lines().line("Content-Type", text(&kind)).take();
         let invitation = Invitation {
             target,
-            lines,
+            lines: self.lines.clone(),
+            more,
             body,
             offered,
         };
@@ -659,6 +713,10 @@ pub(super) fn hop_limit(head: &Head) -> u8 {
         Some(hops) if server("User-Agent") || server("Server") => hops.saturating_sub(1).min(70),
         _ => 70,
     }
+}
+
+fn name(recipient: u32, uri: Uri, cx: &mut Context<'_>) {
+    cx.act(Action::Tell(Notice::Member(RecipientId(recipient), uri)));
 }
 
 fn tell(recipient: u32, outcome: Outcome, cx: &mut Context<'_>) {

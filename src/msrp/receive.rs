@@ -1,6 +1,7 @@
 //! The receiving half of a session: reassembly by Byte-Range, responses, reports (RFC 4975 §7.3).
 
-use arrayvec::ArrayVec;
+use alloc::vec::Vec;
+
 use bytes::Bytes;
 
 use super::{Ident, RangeSet, store::Store};
@@ -11,7 +12,7 @@ use crate::{
 
 /// Messages that may come in turns on one session; a further one is refused with 413.
 const AT_ONCE: usize = 4;
-/// Message-IDs of complete messages that are remembered, to tell a resent one (CC-138).
+/// Message-IDs of messages that are over and remembered, to tell a resent one (CC-138).
 const REMEMBERED: usize = 8;
 
 /// Incoming messages and the chunk that is just arriving.
@@ -27,9 +28,20 @@ const REMEMBERED: usize = 8;
 pub(crate) struct Receiving {
     keep: Keep,
     chunk: Option<InChunk>,
-    messages: ArrayVec<Incoming, AT_ONCE>,
-    complete: ArrayVec<Ident, REMEMBERED>,
+    /// At most [`AT_ONCE`]. In a block of its own, as is `over`: most sessions receive nothing, and a
+    /// session is moved with every event.
+    messages: Vec<Incoming>,
+    /// At most [`REMEMBERED`].
+    over: Vec<(Ident, Over)>,
     begun: u32,
+}
+
+/// How a message ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    Complete,
+    /// It was too large; the sender was told and should have stopped (RFC 4975 §10.5).
+    TooLarge,
 }
 
 /// What happens to the octets.
@@ -120,8 +132,8 @@ impl Receiving {
         Self {
             keep,
             chunk: None,
-            messages: ArrayVec::new(),
-            complete: ArrayVec::new(),
+            messages: Vec::new(),
+            over: Vec::new(),
             begun: 0,
         }
     }
@@ -145,7 +157,9 @@ impl Receiving {
                 Ok(fate) => fate,
                 Err(status) => {
                     refuse(txn, head.failure, status, cx);
-                    got = Ident::copy(head.message).map_or(got, |ident| self.drop_message(ident));
+                    if let Some(ident) = Ident::copy(head.message).filter(|_| status == 413) {
+                        got = self.too_large(ident, cx);
+                    }
                     Fate::Refused
                 }
             };
@@ -161,8 +175,10 @@ impl Receiving {
             return Err(403);
         }
         let ident = Ident::copy(head.message).ok_or(400u16)?;
-        if self.complete.contains(&ident) {
-            return Ok(Fate::Again(ident, head.success));
+        match self.over.iter().find(|(over, _)| *over == ident) {
+            Some((_, Over::Complete)) => return Ok(Fate::Again(ident, head.success)),
+            Some((_, Over::TooLarge)) => return Err(413),
+            None => {}
         }
         let most = self.keep.most();
         if head.range.total.is_some_and(|total| total > most) || head.range.start > most {
@@ -174,6 +190,9 @@ impl Receiving {
         let kind = head.content_type.unwrap_or_default();
         if !crate::offer::matches_any(&cx.config.account.accept_types, kind) {
             return Err(415);
+        }
+        if self.messages.len() == AT_ONCE {
+            return Err(413);
         }
         let message = Incoming {
             ident,
@@ -187,7 +206,9 @@ impl Receiving {
             failure: head.failure,
             mime: Bytes::copy_from_slice(head.mime.as_bytes()),
         };
-        self.messages.try_push(message).map_err(|_| 413u16)?;
+        // Nearly always there is one.
+        self.messages.reserve_exact(1);
+        self.messages.push(message);
         cx.start(Timer::NextChunk, cx.config.limits.chunk_reception);
         self.begun = self.begun.wrapping_add(1);
         Ok(Fate::Part(ident))
@@ -203,7 +224,11 @@ impl Receiving {
         let Fate::Part(ident) = chunk.fate else {
             return Got::Nothing;
         };
-        let most = self.keep.most();
+        let limits = &cx.config.limits;
+        let (most, ranges) = match self.keep {
+            Keep::ForUser { most } => (most, limits.ranges.min(limits.batch / 2)),
+            keep => (keep.most(), limits.ranges),
+        };
         let Some(message) = self
             .messages
             .iter_mut()
@@ -211,16 +236,11 @@ impl Receiving {
         else {
             return Got::Nothing;
         };
-        let fits = end <= most
-            && message
-                .ranges
-                .insert(at, end, cx.config.limits.ranges)
-                .is_ok();
-        if !fits {
+        if end > most || message.ranges.insert(at, end, ranges).is_err() {
             // Stop at once, do not wait for the end of the chunk (RFC 4975 §10.5, CC-115).
             refuse(txn, failure, 413, cx);
             chunk.fate = Fate::Refused;
-            return self.drop_message(ident);
+            return self.too_large(ident, cx);
         }
         if message.streaming {
             message.hand_on(at, octets.clone(), cx);
@@ -273,8 +293,7 @@ impl Receiving {
         };
         if flag == Continuation::Abandoned {
             // No success report, nothing kept (CC-128).
-            cx.stop(Timer::NextChunk);
-            return self.drop_message(ident);
+            return self.drop_message(ident, cx);
         }
         let Some(message) = self.messages.get_mut(place) else {
             return Got::Nothing;
@@ -287,24 +306,22 @@ impl Receiving {
         let whole = message
             .total
             .filter(|total| message.ended && message.ranges.covers(0, *total));
+        // A hole may still be filled, until the session ends (CC-127).
         let Some(size) = whole else {
             cx.start(Timer::NextChunk, cx.config.limits.chunk_reception);
             return Got::Nothing;
         };
-        cx.stop(Timer::NextChunk);
-        let message = self.messages.remove(place);
-        if self.complete.is_full() {
-            self.complete.remove(0);
-        }
-        self.complete.push(ident);
+        self.remember(ident, Over::Complete);
         let Incoming {
             message,
             mime,
-            store,
+            mut store,
             success,
             failure,
             ..
-        } = message;
+        } = self.remove(place, cx);
+        // A chunk before may have reached further than the last one.
+        store.truncate(size);
         Got::Message(Whole {
             message,
             ident,
@@ -316,7 +333,30 @@ impl Receiving {
         })
     }
 
-    fn drop_message(&mut self, ident: Ident) -> Got {
+    /// The sender is told with the next chunk too, if it goes on.
+    fn too_large(&mut self, ident: Ident, cx: &mut Context<'_>) -> Got {
+        if !self.over.iter().any(|(over, _)| *over == ident) {
+            self.remember(ident, Over::TooLarge);
+        }
+        self.drop_message(ident, cx)
+    }
+
+    fn remember(&mut self, ident: Ident, how: Over) {
+        if self.over.len() == REMEMBERED {
+            self.over.remove(0);
+        }
+        self.over.push((ident, how));
+    }
+
+    /// One message less; the timer runs as long as there is one that is not complete.
+    fn remove(&mut self, place: usize, cx: &mut Context<'_>) -> Incoming {
+        if self.messages.len() == 1 {
+            cx.stop(Timer::NextChunk);
+        }
+        self.messages.remove(place)
+    }
+
+    fn drop_message(&mut self, ident: Ident, cx: &mut Context<'_>) -> Got {
         let Some(place) = self
             .messages
             .iter()
@@ -324,7 +364,7 @@ impl Receiving {
         else {
             return Got::Nothing;
         };
-        let dropped = self.messages.remove(place);
+        let dropped = self.remove(place, cx);
         Got::Incomplete {
             message: dropped.message,
             received: dropped.ranges.len(),
@@ -352,16 +392,22 @@ impl Receiving {
         !self.messages.is_empty()
     }
 
-    /// Gives up the oldest message that is not complete; called until there is none.
+    /// Gives up the oldest message that is not complete; called until there is none. A user who
+    /// waits for a message hears of its end even if it never began.
     pub(crate) fn give_up(&mut self, cx: &mut Context<'_>) -> Got {
         self.chunk = None;
-        let Some(ident) = self.messages.first().map(|message| message.ident) else {
-            return Got::Nothing;
-        };
-        if self.messages.len() == 1 {
-            cx.stop(Timer::NextChunk);
+        if let Some(ident) = self.messages.first().map(|message| message.ident) {
+            return self.drop_message(ident, cx);
         }
-        self.drop_message(ident)
+        if !matches!(self.keep, Keep::ForUser { .. }) || self.begun > 0 {
+            return Got::Nothing;
+        }
+        self.begun = 1;
+        Got::Incomplete {
+            message: MessageId(0),
+            received: 0,
+            total: None,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! One MSRP session of one leg (RFC 4975 §5): what it sends, what it receives, and its connection.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -23,7 +24,8 @@ pub(crate) struct Session {
     next: u32,
     /// How many octets the connection wants and we had none for.
     room: usize,
-    sending: Option<Sending>,
+    /// In a block of its own: half of all sessions send nothing.
+    sending: Option<Box<Sending>>,
     receiving: Receiving,
 }
 
@@ -54,7 +56,7 @@ pub(crate) enum Upcall {
     Received(Whole),
     /// A message ended before it was complete; the application has been told.
     Incomplete,
-    /// The connection is gone or never came.
+    /// The connection is gone (CC-50) or never came (CC-49, CC-57). Nothing else is tried.
     Lost(Failure),
 }
 
@@ -96,7 +98,9 @@ impl Session {
             own: self.own.clone(),
             peer,
         }));
-        if self.link == Link::Awaited {
+        // A connection that came before the answer and broke again may come anew.
+        if self.link != Link::Up {
+            self.link = Link::Awaited;
             cx.start(Timer::Bind, wait);
         }
         if media.can_receive {
@@ -115,7 +119,7 @@ impl Session {
 
     /// Begins to send a message; the answer may ask for its first octets.
     pub(crate) fn send(&mut self, letter: Letter, cx: &mut Context<'_>) -> Upcall {
-        let sending = self.sending.insert(Sending::new(letter, cx));
+        let sending = self.sending.insert(Box::new(Sending::new(letter, cx)));
         let wants = sending.wants(self.room, cx);
         self.say(wants)
     }
@@ -166,12 +170,16 @@ impl Session {
                 got_upcall(got, cx)
             }
             MsrpEvent::Down(down) => {
+                if self.media.is_none() {
+                    // It came early and went: once all is agreed it has its time to come again.
+                    self.link = Link::Awaited;
+                    return Upcall::Nothing;
+                }
                 let before = core::mem::replace(&mut self.link, Link::Down);
-                match (before, down) {
-                    (Link::Down, _) => return Upcall::Nothing,
-                    (Link::Awaited, _) if self.media.is_some() => cx.stop(Timer::Bind),
-                    (Link::Awaited, _) => {}
-                    (Link::Up, _) => {}
+                match before {
+                    Link::Down => return Upcall::Nothing,
+                    Link::Awaited => cx.stop(Timer::Bind),
+                    Link::Up => {}
                 }
                 Upcall::Lost(match (before, down) {
                     (Link::Awaited, _) | (_, Down::Unreachable) => Failure::NotConnected,
@@ -292,7 +300,8 @@ impl Session {
             total,
         } = self.receiving.give_up(cx)
         {
-            incomplete(message, received, total, cx);
+            let announced = self.media.as_ref().and_then(|media| media.filelength);
+            incomplete(message, received, total.or(announced), cx);
         }
         // Released even when the peer closed first: the driver's socket is ours to give back.
         cx.act(Action::ReleaseMsrp);

@@ -85,8 +85,26 @@ impl Store {
             .map_or_else(Bytes::new, |(_, piece)| piece)
     }
 
-    /// Hands the pieces out, first to last.
+    /// Forgets what lies behind the end.
+    pub(crate) fn truncate(&mut self, size: u64) {
+        while let Some((at, piece)) = self.pieces.last_mut() {
+            let len = piece.len() as u64;
+            if *at + len <= size {
+                return;
+            }
+            let left = size.saturating_sub(*at);
+            self.held -= len - left;
+            if left > 0 {
+                piece.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+            } else {
+                self.pieces.pop();
+            }
+        }
+    }
+
+    /// Hands the pieces out, first to last, one for each range without a gap.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = (u64, Bytes)> + use<> {
+        self.join();
         self.held = 0;
         core::mem::take(&mut self.pieces).into_iter()
     }

@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 
 use bytes::{BufMut, BytesMut};
-use memchr::{memchr, memmem};
-use roxmltree::{Document, Node, TextPos};
+use roxmltree::Node;
 
+use super::xml::{self, escape, flaw};
 use crate::{Body, Flaw, Limits, Part, Profile, Status, Uri};
 
 pub use crate::roster::{CopyControl, Entry};
@@ -15,11 +15,6 @@ const COPY_CONTROL: &str = "urn:ietf:params:xml:ns:copycontrol";
 /// How one figure of RFC 5366 spells it, and who copied from there (D-35). Who passed it over would
 /// take `bcc` off its recipients.
 const COPY_CONTROL_MISSPELT: &str = "urn:ietf:params:xml:ns:copyControl";
-
-/// Elements within elements; above it the list is refused with 400.
-const DEPTH: usize = 16;
-/// Attributes of one element; above it the list is refused with 400.
-const ATTRIBUTES: usize = 32;
 
 /// A URI-list that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,26 +31,17 @@ pub struct UriList {
 ///
 /// # Errors
 ///
-/// Status 400: not UTF-8, not well-formed, a document type declaration, more than 16 levels deep, more
+/// Status 400: not UTF-8, not well-formed, a document type declaration, deeper, wider or with more
 /// octets or entries than `limits` allows (CC-100), or an entry whose URI is neither SIP, SIPS nor
 /// tel.
 pub fn parse(xml: &[u8], limits: &Limits) -> Result<UriList, Flaw> {
-    if xml.len() > limits.list_octets {
-        return Err(flaw(limits.list_octets, "list too long"));
-    }
-    let text = match core::str::from_utf8(xml) {
-        Ok(text) => text,
-        Err(error) => return Err(flaw(error.valid_up_to(), "list is not UTF-8")),
-    };
-    survey(text)?;
-    let document = Document::parse(text)
-        .map_err(|error| flaw(offset(text, error.pos()), "list is not well-formed XML"))?;
+    let document = xml::parse(xml, limits.list_octets, limits)?;
     let root = document.root_element();
     if !root.has_tag_name((LISTS, "resource-lists")) {
         return Err(flaw(0, "not a resource-lists document"));
     }
     let mut reader = Reader {
-        text,
+        text: document.input_text(),
         limit: limits.list_entries,
         found: Vec::new(),
         storage: BytesMut::new(),
@@ -194,24 +180,6 @@ fn put_copy(out: &mut BytesMut, copy: CopyControl) {
     });
 }
 
-/// Writes text as it may stand in an attribute.
-fn escape(out: &mut BytesMut, text: &str) {
-    let mut rest = text;
-    while let Some(at) = rest.find(['&', '<', '>', '"']) {
-        let (plain, after) = rest.split_at(at);
-        out.put_slice(plain.as_bytes());
-        let mut after = after.chars();
-        out.put_slice(match after.next() {
-            Some('&') => b"&amp;".as_slice(),
-            Some('<') => b"&lt;",
-            Some('>') => b"&gt;",
-            _ => b"&quot;",
-        });
-        rest = after.as_str();
-    }
-    out.put_slice(rest.as_bytes());
-}
-
 /// A URI up to its header fields. A question mark in the user part is none of them.
 fn without_headers(uri: &str) -> &str {
     let host = uri.find('@').unwrap_or(0);
@@ -229,7 +197,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Takes the entries of a list and of those within it. As deep as the document, at most [`DEPTH`].
+    /// Takes the entries of a list and of those within it. As deep as the document, at most [`Limits::xml_depth`].
     fn list(&mut self, list: Node<'_, '_>) -> Result<(), Flaw> {
         for node in list.children().filter(Node::is_element) {
             let tag = node.tag_name();
@@ -248,10 +216,7 @@ impl Reader<'_> {
 
     fn entry(&mut self, node: Node<'_, '_>) -> Result<(), Flaw> {
         let uri = node.attribute("uri").unwrap_or_default().trim();
-        let inside = |at: &usize| *at <= self.text.len();
-        let at = uri.as_ptr().addr().checked_sub(self.text.as_ptr().addr());
-        // A value with entities stands in storage of its own.
-        let at = at.filter(inside).unwrap_or(0);
+        let at = xml::within(self.text, uri);
         if self.found.len() == self.limit {
             return Err(flaw(at, "list with too many entries"));
         }
@@ -289,101 +254,5 @@ impl Reader<'_> {
             entries: entries.collect::<Result<_, Flaw>>()?,
             unresolved: self.unresolved,
         })
-    }
-}
-
-/// Looks at the document before it is parsed: its depth, its attributes, its encoding.
-///
-/// The parser compares each attribute with all others of its element, so that one element with as
-/// many as fit would keep it busy for minutes; here they are counted in one pass.
-fn survey(text: &str) -> Result<(), Flaw> {
-    let octets = text.as_bytes();
-    let (mut at, mut depth) = (0, 0usize);
-    while let Some(found) = octets.get(at..).and_then(|rest| memchr(b'<', rest)) {
-        at += found;
-        let rest = octets.get(at..).unwrap_or_default();
-        let end = match rest {
-            [b'<', b'!', b'-', b'-', ..] => memmem::find(rest, b"-->"),
-            [b'<', b'!', b'[', ..] => memmem::find(rest, b"]]>"),
-            [b'<', b'!', ..] => return Err(flaw(at, "list with document type declaration")),
-            [b'<', b'?', ..] => {
-                let end = memmem::find(rest, b"?>");
-                let declaration = end.and_then(|end| text.get(at..at + end));
-                if declaration.is_some_and(in_another_encoding) {
-                    return Err(flaw(at, "list is not UTF-8"));
-                }
-                end
-            }
-            [b'<', b'/', ..] => {
-                depth = depth.saturating_sub(1);
-                memchr(b'>', rest)
-            }
-            _ => {
-                let (end, attributes) = tag(rest);
-                if attributes > ATTRIBUTES {
-                    return Err(flaw(at, "list with too many attributes"));
-                }
-                if rest.get(end.saturating_sub(1)) != Some(&b'/') {
-                    depth += 1;
-                }
-                if depth > DEPTH {
-                    return Err(flaw(at, "list too deep"));
-                }
-                Some(end)
-            }
-        };
-        // What does not end is the parser's to refuse.
-        at += end.unwrap_or(rest.len()).max(1);
-    }
-    Ok(())
-}
-
-/// Where a start tag ends, and how many attributes it has.
-fn tag(text: &[u8]) -> (usize, usize) {
-    let (mut quote, mut attributes) = (None, 0);
-    for (at, octet) in text.iter().enumerate() {
-        match (quote, octet) {
-            (None, b'>') => return (at, attributes),
-            (None, b'=') => attributes += 1,
-            (None, b'"' | b'\'') => quote = Some(octet),
-            (Some(open), _) if open == octet => quote = None,
-            _ => {}
-        }
-    }
-    (text.len(), attributes)
-}
-
-fn in_another_encoding(declaration: &str) -> bool {
-    let value = declaration
-        .starts_with("<?xml")
-        .then(|| declaration.split_once("encoding"));
-    let Some(Some((_, value))) = value else {
-        return false;
-    };
-    let name = value.trim_matches(|c: char| c.is_ascii_whitespace() || "=\"'".contains(c));
-    let name = name.split(['"', '\'']).next().unwrap_or_default();
-    !["UTF-8", "US-ASCII", "UTF8"]
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known))
-}
-
-/// The octet at a line and column, both counted from 1; columns are characters.
-fn offset(text: &str, pos: TextPos) -> usize {
-    let line = (pos.row as usize).saturating_sub(1);
-    let begin = text
-        .split_inclusive('\n')
-        .take(line)
-        .map(str::len)
-        .sum::<usize>();
-    let column = (pos.col as usize).saturating_sub(1);
-    let rest = text.get(begin..).unwrap_or_default();
-    begin + rest.chars().take(column).map(char::len_utf8).sum::<usize>()
-}
-
-fn flaw(at: usize, what: &'static str) -> Flaw {
-    Flaw {
-        at,
-        what,
-        status: Status(400),
     }
 }

@@ -200,12 +200,13 @@ impl Part {
     /// Whether the octets are in an encoding that must be undone first (`base64`,
     /// `quoted-printable`). SIP is clean for eight bits, so nobody needs one (RFC 3261 §7.4.1).
     pub fn is_encoded(&self) -> bool {
-        let value = self
-            .mime_lines()
-            .filter_map(|line| line.split_once(':'))
-            .find(|(name, _)| kind(name.trim_end().as_bytes()) == Some(Kind::TransferEncoding));
+        let value = fields(&self.lines)
+            .filter_map(|(_, field)| field)
+            .find(|(name, _)| kind(name) == Some(Kind::TransferEncoding));
         value.is_some_and(|(_, value)| {
-            !["7bit", "8bit", "binary"].contains(&value.trim().to_ascii_lowercase().as_str())
+            let value = read(&self.lines, value);
+            let is = |plain: &&str| value.eq_ignore_ascii_case(plain);
+            !["7bit", "8bit", "binary"].iter().any(is)
         })
     }
 
@@ -225,6 +226,21 @@ impl Part {
             })
             .flatten()
     }
+
+    /// Its octets, if it is of this media type and they are not encoded.
+    ///
+    /// # Errors
+    ///
+    /// Status 415.
+    pub(super) fn of(&self, media_type: &str) -> Result<&Bytes, Flaw> {
+        if self.is_encoded() || !self.is(media_type) {
+            return Err(Flaw {
+                status: Status(415),
+                ..flaw(0, "another media type, or encoded")
+            });
+        }
+        Ok(&self.content)
+    }
 }
 
 /// The value of Content-Type among MIME header lines; empty if there is none.
@@ -234,6 +250,15 @@ pub(crate) fn content_type(lines: &str) -> &str {
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.trim().eq_ignore_ascii_case("Content-Type"))
         .map_or("", |(_, value)| value.trim())
+}
+
+/// The Content-Type of what a `message/cpim` body wraps (RFC 3862 §2): it stands in the second block
+/// of lines. `None` if there is none.
+pub(crate) fn wrapped_type(body: &[u8]) -> Option<&str> {
+    let mut blanks = memmem::find_iter(body, b"\r\n\r\n");
+    let (begin, end) = (blanks.next()? + 4, blanks.next()?);
+    let lines = core::str::from_utf8(body.get(begin..end)?).ok()?;
+    Some(content_type(lines)).filter(|kind| !kind.is_empty())
 }
 
 /// One part to write.
@@ -425,22 +450,32 @@ fn part(whole: &Bytes, begin: usize, next: Delimiter) -> Result<Part, Flaw> {
         }
     };
     let lines = whole.slice(begin..begin + head);
+    let content = (begin + content).min(next.begin);
+    entity(lines, whole.slice(content..next.begin), begin)
+}
+
+/// A MIME entity whose header lines and content have been told apart. `at` is where the lines begin in
+/// the input.
+///
+/// # Errors
+///
+/// Status 400: the lines are not UTF-8, or one of them is no header line.
+pub(super) fn entity(lines: Bytes, content: Bytes, at: usize) -> Result<Part, Flaw> {
     if core::str::from_utf8(&lines).is_err() {
-        return Err(flaw(begin, "part header is not UTF-8"));
+        return Err(flaw(at, "part header is not UTF-8"));
     }
     let mut described = Described::default();
     for (line, field) in fields(&lines) {
         let (name, value) = field
             .filter(|(name, _)| !name.is_empty() && name.iter().all(u8::is_ascii_graphic))
-            .ok_or(flaw(begin + line.start, "malformed part header"))?;
+            .ok_or(flaw(at + line.start, "malformed part header"))?;
         if let Some(kind) = kind(name) {
             described.add(kind, line, value);
         }
     }
-    // A part keeps all of its head.
+    // It keeps all of its head.
     described.lines = 0..lines.len();
-    let content = (begin + content).min(next.begin);
-    Ok(described.part(&lines, whole.slice(content..next.begin)))
+    Ok(described.part(&lines, content))
 }
 
 /// Where the header ends and where the content begins: at the first empty line.

@@ -4,6 +4,8 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::collapsible_match,
+    clippy::duplicate_mod,
     unreachable_pub
 )]
 
@@ -14,11 +16,16 @@ mod sim;
 mod conformance;
 mod controlling;
 mod driver;
+mod fuzz_corpus;
 mod msrp_connection;
 mod originating;
+mod program;
 mod terminating;
+mod transcripts;
+mod wire_cpim;
 mod wire_lists;
 mod wire_mime;
 mod wire_msrp;
 mod wire_sdp;
 mod wire_sip;
+mod wire_xml;

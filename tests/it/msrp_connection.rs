@@ -127,7 +127,7 @@ impl Side {
 fn chunk(id: u32, body: &str) -> Chunk {
     Chunk {
         id: ChunkId(id),
-        message: Token([0, 0, id]),
+        message: Token::new([0, 0, id]),
         start: 1,
         total: body.len() as u64,
         flag: Continuation::Last,

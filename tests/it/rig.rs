@@ -84,7 +84,7 @@ impl<M: Machine> Rig<M> {
         let result = run(&mut self.machine, &mut cx);
         let did: Vec<_> = self.buffer.drain().collect();
         assert!(
-            did.len() <= self.config.limits.batch.max(8),
+            did.len() <= self.config.limits.batch.max(32),
             "a batch of {}",
             did.len()
         );

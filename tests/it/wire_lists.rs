@@ -129,23 +129,23 @@ fn any_prefix_is_good_if_it_is_bound() {
     );
     refused(
         &list("<q:entry uri='sip:a@h'/>"),
-        "list is not well-formed XML",
+        "document is not well-formed XML",
     );
 }
 
 #[test]
 fn cc_100_bombs_are_refused_before_they_go_off() {
     let limits = Limits::default();
-    refused(&list(&"<list>".repeat(40_000)), "list too deep");
+    refused(&list(&"<list>".repeat(40_000)), "document too deep");
     let deep = |n: usize| list(&("<list>".repeat(n) + &"</list>".repeat(n)));
     assert!(parse(&deep(14)).is_ok());
-    refused(&deep(15), "list too deep");
+    refused(&deep(15), "document too deep");
     let wide: String = (0..20_000).map(|n| format!(" a{n}=''")).collect();
     let wide = list(&format!("<entry uri='sip:a@h'{wide}/>"));
-    refused(&wide, "list with too many attributes");
-    refused(&list(&" ".repeat(limits.list_octets)), "list too long");
+    refused(&wide, "element with too many attributes");
+    refused(&list(&" ".repeat(limits.list_octets)), "document too long");
     let bomb = format!("<!DOCTYPE x [<!ENTITY a 'b'>]>{}", list(""));
-    refused(&bomb, "list with document type declaration");
+    refused(&bomb, "document type declaration");
     let entries = |n: usize| {
         (0..n)
             .map(|n| format!("<entry uri='sip:{n}@h'/>"))
@@ -159,7 +159,7 @@ fn cc_100_bombs_are_refused_before_they_go_off() {
 fn a_list_is_utf_8_and_its_uris_can_be_called() {
     refused(
         "<?xml version='1.0' encoding=\"UTF-16\"?><a/>",
-        "list is not UTF-8",
+        "document is not UTF-8",
     );
     let declared = "<?xml version='1.0' encoding='utf-8' standalone='yes'?>";
     assert!(parse(&format!("{declared}{}", list(""))).is_ok());
@@ -175,8 +175,8 @@ fn a_list_is_utf_8_and_its_uris_can_be_called() {
     }
     refused(&list("<entry/>"), "entry without usable URI");
     refused(&list("<entry uri=''/>"), "entry without usable URI");
-    refused("", "list is not well-formed XML");
-    refused("<a", "list is not well-formed XML");
+    refused("", "document is not well-formed XML");
+    refused("<a", "document is not well-formed XML");
 }
 
 #[test]

@@ -512,7 +512,7 @@ fn cc_122_near_misses_are_read_in_linear_work() {
 fn chunk(start: u64, size: usize, total: u64, flag: Continuation) -> Chunk {
     Chunk {
         id: ChunkId(0),
-        message: Token([0x1233_9abc, 0x64b1_7500, 7]),
+        message: Token::new([0x1233_9abc, 0x64b1_7500, 7]),
         start,
         total,
         flag,

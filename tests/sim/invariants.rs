@@ -160,7 +160,7 @@ impl Monitor {
     ) {
         let watch = self.machines.entry(machine).or_default();
         let mut broken = Vec::new();
-        if actions.len() > self.limits.batch {
+        if actions.len() > self.limits.batch.max(32) {
             broken.push(format!("{} actions in one call", actions.len()));
         }
         if watch.over && !actions.is_empty() {
@@ -217,8 +217,10 @@ impl Watch {
             _ => {}
         }
         if self.closed.contains(&at) {
-            // Answers to strays are all that a leg has to say then.
+            // Answers to strays are all that a leg has to say then. What is told of a recipient is the
+            // machine's: one whose turn never came has no leg to tell it on.
             let stray = match action {
+                Action::Tell(Notice::Member(..) | Notice::Outcome(..)) => true,
                 Action::Respond(..) | Action::SendAck(_) => true,
                 Action::SendRequest(request) => request.method == Method::Bye,
                 _ => false,
@@ -293,7 +295,10 @@ impl Watch {
         if before.is_some_and(|token| token != fresh.token) {
             wrong(format!("{:?} goes to {target} twice", request.method));
         }
-        self.window.insert((leg, request.txn));
+        // A call that is repeated (422) is no further one.
+        if before.is_none() {
+            self.window.insert((leg, request.txn));
+        }
     }
 
     /// What is due when the machine is closed.
@@ -335,7 +340,8 @@ impl Leg {
                 }
             }
             Action::SendRequest(request) => {
-                if self.heard.insert(request.txn, Heard::Nothing).is_some() {
+                let again = self.heard.insert(request.txn, Heard::Nothing).is_some();
+                if again && request.txn != ClientTxn::NOBODY {
                     wrong(format!("{:?} is used twice", request.txn));
                 }
             }

@@ -170,7 +170,7 @@ fn put_number(out: &mut BytesMut, mut number: u64) {
 
 /// As [`Token`] writes itself, without the formatting machinery: this is written once a chunk.
 fn put_token(out: &mut BytesMut, token: Token) {
-    for word in token.0 {
+    for word in token.words() {
         for shift in (0..8).rev() {
             let nibble = (word >> (shift * 4)) & 15;
             out.put_u8(

@@ -50,7 +50,13 @@ impl Head {
     /// All header fields of that name in order: the long name or the compact one, in any case.
     pub fn fields(&self, name: &str) -> impl Iterator<Item = &str> {
         let other = alias(name);
+        let first = |text: &[u8]| text.first().map(u8::to_ascii_lowercase);
+        let begins = [name, other.unwrap_or(name)].map(|name| first(name.as_bytes()));
         lines(&self.lines).filter_map(move |field| {
+            // Most fields are passed over by their first letter.
+            if !begins.contains(&first(field)) {
+                return None;
+            }
             let (found, value) = line(field)?;
             let is = |name: &str| found.eq_ignore_ascii_case(name.as_bytes());
             (is(name) || other.is_some_and(is)).then(|| utf8(value))

@@ -126,8 +126,8 @@ trait Sink {
         self.put(&hex::<16>(tag));
     }
 
-    fn put_token(&mut self, Token(words): Token) {
-        for word in words {
+    fn put_token(&mut self, token: Token) {
+        for word in token.words() {
             self.put(&hex::<8>(u64::from(word)));
         }
     }
@@ -214,14 +214,22 @@ fn put_request_line(out: &mut impl Sink, request: &Outgoing, method: Method, via
     out.put(vias.as_bytes());
 }
 
-/// From, To and Call-ID of a fresh request, and what of its head is left to write (see [`Outgoing::fresh`]).
+/// Max-Forwards, From, To and Call-ID of a fresh request, and what of its head is left to write (see
+/// [`Outgoing::fresh`]).
 fn put_identity<'a>(out: &mut impl Sink, request: &'a Outgoing, to: Option<&[u8]>) -> &'a [u8] {
     let head = &request.head;
     let Some(fresh) = request.fresh else {
         return head;
     };
     let end = memchr::memchr(b'\n', head).map_or(head.len(), |at| at + 1);
-    let (from, rest) = head.split_at_checked(end).unwrap_or_default();
+    let (from, mut rest) = head.split_at_checked(end).unwrap_or_default();
+    // A Max-Forwards after From is written in front of it: proxies look for it first.
+    if rest.starts_with(b"Max-Forwards: ") {
+        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+        let (hops, after) = rest.split_at_checked(end).unwrap_or_default();
+        out.put(hops);
+        rest = after;
+    }
     out.put(from.strip_suffix(b"\r\n").unwrap_or(from));
     out.put_tag(fresh.tag());
     out.put(b"\r\n");

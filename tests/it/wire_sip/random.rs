@@ -65,7 +65,7 @@ fn outgoing() -> impl Strategy<Value = Outgoing> {
                 txn: ClientTxn(1),
                 cseq,
                 fresh: fresh.then_some(Fresh {
-                    token: Token(token),
+                    token: Token::new(token),
                 }),
                 target: Uri::copy(target).unwrap(),
                 head: Bytes::from(head),

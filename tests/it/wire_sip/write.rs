@@ -14,7 +14,7 @@ fn fresh_invite() -> Outgoing {
         txn: ClientTxn(0),
         cseq: 7,
         fresh: Some(Fresh {
-            token: Token([1, 0xAB, 0xCDEF]),
+            token: Token::new([1, 0xAB, 0xCDEF]),
         }),
         target: Uri::copy("sip:bob@example.com;user=phone").unwrap(),
         head: crlf(
@@ -59,11 +59,11 @@ fn a_fresh_request_gets_its_identity_from_its_token() {
         written,
         "INVITE sip:bob@example.com;user=phone SIP/2.0\n\
          Via: SIP/2.0/TCP h.example.com;branch=z9hG4bK1\n\
+         Max-Forwards: 69\n\
          From: \"Alice\" <sip:alice@example.com>;tag=000000ab0000cdef\n\
          To: <sip:bob@example.com;user=phone>\n\
          Call-ID: 00000001000000ab0000cdef\n\
          CSeq: 7 INVITE\n\
-         Max-Forwards: 69\n\
          Route: <sip:p1;lr>\n\
          Route: <sip:p2;lr>\n\
          Contact: <sip:alice@pc33.example.com>\n\
@@ -86,10 +86,10 @@ fn a_cancel_is_its_invite_without_what_is_not_for_it() {
         written,
         "CANCEL sip:bob@example.com;user=phone SIP/2.0\n\
          Via: SIP/2.0/TCP h.example.com;branch=z9hG4bK1\n\
+         Max-Forwards: 69\n\
          From: \"Alice\" <sip:alice@example.com>;tag=000000ab0000cdef\n\
          To: <sip:bob@example.com;user=phone>\n\
          Call-ID: 00000001000000ab0000cdef\n\
-         Max-Forwards: 69\n\
          Route: <sip:p1;lr>\n\
          Route: <sip:p2;lr>\n\
          CSeq: 7 CANCEL\n\

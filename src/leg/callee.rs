@@ -1,0 +1,339 @@
+//! The callee's half of a leg: from the INVITE that arrives to its ACK.
+
+use bytes::Bytes;
+
+use super::{
+    AckWait, Call, Leg, Refreshing, Refused, Role, State, Step, Then, Up, Upcall, close, ok,
+    reply_lines,
+};
+use crate::action::Keys;
+use crate::compose::{ALLOW, Lines, Speaker};
+use crate::dialog::Dialog;
+use crate::msrp::{Keep, Session};
+use crate::offer::{self, Answered};
+use crate::profile::Refresher;
+use crate::refresh::{Proposal, Refresh, grant, least};
+use crate::{
+    Action, Context, Event, Failure, Method, Methods, Outcome, Reply, Request, ServerTxn,
+    SessionExpires, Status, Tag, Timer,
+};
+
+/// An INVITE that waits for somebody's decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Decision {
+    invite: ServerTxn,
+    cseq: u32,
+    tag: Tag,
+    dialog: Dialog,
+    session: Session,
+    answered: Answered,
+    origin: Bytes,
+    granted: Option<SessionExpires>,
+}
+
+/// An INVITE that has passed the checks of its role.
+#[derive(Clone, Debug)]
+pub(crate) struct Arriving {
+    decision: Decision,
+    allowed: Option<Methods>,
+}
+
+/// Checks what every callee checks, in order: the session timer, the body, the offer.
+/// Opens the leg if all is well; else says what to answer. `limit`: the largest message, in octets.
+pub(crate) fn check(
+    invite: ServerTxn,
+    request: &Request,
+    limit: u64,
+    cx: &mut Context<'_>,
+) -> Result<Arriving, Refused<'static>> {
+    let head = &request.head;
+    let granted = grant(head, cx).map_err(|_| Refused {
+        min_se: Some(least(cx)),
+        ..Refused::plain(422)
+    })?;
+    let part = request
+        .body
+        .description_part()
+        .map_err(|_| Refused::plain(400))?;
+    // A large message that offers nothing cannot be one (section 3.2: offerless INVITE).
+    let part = part.ok_or(Refused::plain(488))?;
+    let offered = part.sdp().map_err(|_| Refused::plain(400))?;
+    let id = cx.session_id();
+    // TC-LM-10, TC-LM-12: table 3.5.
+    let answered = offer::answer(cx, &offered, id, limit).map_err(|refused| Refused {
+        warning: refused.warning,
+        ..Refused::plain(refused.status.0)
+    })?;
+    let tag = cx.tag();
+    // The Contact is the Session Identity from now on (TC-LM-03).
+    let dialog = Dialog::called(request, tag, cx).map_err(|_| Refused::plain(400))?;
+    cx.act(Action::Opened(Keys {
+        dialog: Some(tag),
+        msrp: Some(id),
+    }));
+    let session = Session::offered(id, answered.own.clone(), cx);
+    let origin = Bytes::copy_from_slice(offered.origin().as_bytes());
+    let decision = Decision {
+        invite,
+        cseq: head.cseq(),
+        tag,
+        dialog,
+        session,
+        answered,
+        origin,
+        granted,
+    };
+    let allowed = head.allow();
+    Ok(Arriving { decision, allowed })
+}
+
+impl Leg {
+    /// Takes an INVITE that has passed all checks; somebody is to decide about it.
+    pub(crate) fn arrive(
+        arrival: Arriving,
+        speaker: Speaker,
+        keep: Keep,
+        cx: &mut Context<'_>,
+    ) -> Self {
+        let Arriving { decision, allowed } = arrival;
+        let call = Call {
+            speaker,
+            anonymous: false,
+            keep,
+            wait: cx.config.limits.bind,
+            allowed,
+            invited: Some(decision.invite),
+            minted: 0,
+        };
+        let state = State::Deciding(decision);
+        Self { call, state }
+    }
+
+    /// Says that somebody is being asked (TC-LM-05, TC-LM-07).
+    pub(crate) fn ring(&mut self, cx: &mut Context<'_>) {
+        if let State::Deciding(Decision { invite, tag, .. }) = &self.state {
+            let head = reply_lines(cx, self.call.speaker)
+                .line("Allow", ALLOW)
+                .contact(self.call.speaker, false)
+                .take();
+            let reply = Reply {
+                status: Status(180),
+                tag: Some(*tag),
+                head,
+                body: Bytes::new(),
+            };
+            cx.act(Action::Respond(*invite, reply));
+        }
+    }
+
+    /// Accepts the invitation: 2xx with the answer (TC-LM-11, TC-LM-13), repeated until its ACK
+    /// (RFC 3261 §13.3.1.4).
+    pub(crate) fn accept(&mut self, cx: &mut Context<'_>) {
+        self.state = match core::mem::replace(&mut self.state, State::Closed) {
+            State::Deciding(decision) => decision.accept(&self.call, cx),
+            state => state,
+        };
+    }
+
+    /// Refuses the invitation.
+    pub(crate) fn refuse(&mut self, refusal: Refused<'_>, cx: &mut Context<'_>) {
+        self.state = match core::mem::replace(&mut self.state, State::Closed) {
+            State::Deciding(decision) => {
+                decision.refuse(refusal, self.call.speaker, cx);
+                State::Closed
+            }
+            state => state,
+        };
+    }
+}
+
+impl Decision {
+    fn accept(self, call: &Call, cx: &mut Context<'_>) -> State {
+        let Self {
+            invite,
+            cseq,
+            tag,
+            dialog,
+            mut session,
+            answered: Answered { sdp, media, .. },
+            origin,
+            granted,
+        } = self;
+        // What was offered sets the user plane (TC-LM-04), which is ready for the connection before the
+        // 2xx leaves (TC-LM-14).
+        session.agree(media, call.keep, call.wait, cx);
+        let speaker = call.speaker;
+        let mut lines = cx.lines();
+        lines
+            .contact(speaker, false)
+            .server(speaker)
+            .line("Allow", ALLOW);
+        if matches!(speaker, Speaker::Focus(_)) {
+            lines.line("Allow-Events", "conference");
+        }
+        granted_lines(&mut lines, granted);
+        let head = lines
+            .identity(speaker)
+            .line("Content-Type", "application/sdp")
+            .take();
+        let reply = Reply {
+            status: Status(200),
+            tag: Some(tag),
+            head,
+            body: sdp.clone(),
+        };
+        let mut up = Up {
+            dialog,
+            session,
+            refresh: Refresh::Off,
+            refreshing: Refreshing::No,
+            ask: Proposal::first(cx),
+            role: Role::Callee,
+            sdp,
+            origin,
+        };
+        let wait = AckWait::answer(invite, cseq, reply, cx);
+        up.agree(granted, Refresher::Uas, cx);
+        State::AwaitingAck(up, wait)
+    }
+
+    pub(super) fn refuse(self, refusal: Refused<'_>, speaker: Speaker, cx: &mut Context<'_>) {
+        refusal.respond(self.invite, self.tag, speaker, cx);
+        self.session.release(cx);
+    }
+}
+
+impl AckWait {
+    /// Answers an INVITE with 2xx, and begins to wait.
+    pub(super) fn answer(invite: ServerTxn, cseq: u32, reply: Reply, cx: &mut Context<'_>) -> Self {
+        cx.act(Action::Respond(invite, reply.clone()));
+        let interval = cx.config.limits.t1;
+        cx.start(Timer::Repeat, interval);
+        cx.start(Timer::FinalWait, cx.config.limits.final_wait);
+        Self {
+            invite,
+            cseq,
+            reply,
+            interval,
+            then: Then::Stay,
+        }
+    }
+}
+
+impl Call {
+    pub(super) fn deciding(
+        &mut self,
+        mut decision: Decision,
+        event: Event<'_>,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        match event {
+            Event::Cancel { cancel, invite } if invite == decision.invite => {
+                self.withdrawn(decision, cancel, cx)
+            }
+            Event::Request(txn, request) => {
+                match self.within(&mut decision.dialog, txn, request, cx) {
+                    // Legal from the caller even now (CC-09).
+                    Some(Method::Bye) => return self.withdrawn(decision, txn, cx),
+                    // The offer is unanswered: whatever else it wants has to wait (section 3.2).
+                    Some(_) => self.try_later(txn, cx),
+                    None => {}
+                }
+                (State::Deciding(decision), Upcall::Nothing)
+            }
+            // A session may be bound before it is answered.
+            Event::Msrp(event) => {
+                let _ = decision.session.handle(event, cx);
+                (State::Deciding(decision), Upcall::Nothing)
+            }
+            event @ (Event::Ack(_)
+            | Event::Cancel { .. }
+            | Event::Response(..)
+            | Event::TxnFailed(..)
+            | Event::Timer(_)
+            | Event::Answer(..)) => self.other(State::Deciding(decision), event, cx),
+        }
+    }
+
+    /// The caller has given up by CANCEL or BYE: that is answered, and so is the INVITE.
+    fn withdrawn(&mut self, decision: Decision, txn: ServerTxn, cx: &mut Context<'_>) -> Step {
+        ok(txn, self.speaker, cx);
+        decision.refuse(Refused::plain(487), self.speaker, cx);
+        (State::Closed, Upcall::PeerLeft)
+    }
+
+    pub(super) fn awaiting_ack(
+        &mut self,
+        up: Up,
+        mut wait: AckWait,
+        event: Event<'_>,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        match event {
+            Event::Ack(request)
+                if up.dialog.owns(&request.head) && request.head.cseq() == wait.cseq =>
+            {
+                cx.stop(Timer::Repeat);
+                cx.stop(Timer::FinalWait);
+                match wait.then {
+                    Then::Stay => (State::Up(up), Upcall::Nothing),
+                    Then::Bye(reason) => (self.bye(up, reason, cx), Upcall::Nothing),
+                }
+            }
+            Event::Timer(Timer::Repeat) => {
+                cx.act(Action::Respond(wait.invite, wait.reply.clone()));
+                wait.interval = (wait.interval * 2).min(cx.config.limits.t2);
+                cx.start(Timer::Repeat, wait.interval);
+                (State::AwaitingAck(up, wait), Upcall::Nothing)
+            }
+            // Never acknowledged: the session is ended all the same (CC-06).
+            Event::Timer(Timer::FinalWait) => {
+                cx.stop(Timer::Repeat);
+                let (reason, news) = match wait.then {
+                    Then::Stay => (None, Upcall::Left(Outcome::Failed(Failure::NoAnswer))),
+                    Then::Bye(reason) => (reason, Upcall::Nothing),
+                };
+                (self.bye(up, reason, cx), news)
+            }
+            event => self.established(up, Some(wait), event, cx),
+        }
+    }
+
+    /// The peer has said BYE, perhaps before its ACK (CC-07): 200 first (TC-LM-16, TC-LM-17), then the
+    /// user plane is released (TC-LM-18). What was read before counts (D-33).
+    pub(super) fn left(
+        &mut self,
+        mut up: Up,
+        wait: Option<AckWait>,
+        txn: ServerTxn,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        let news = match &wait {
+            Some(AckWait {
+                then: Then::Bye(_), ..
+            }) => Upcall::Nothing,
+            Some(_) | None => Upcall::PeerLeft,
+        };
+        if wait.is_some() {
+            cx.stop(Timer::Repeat);
+            cx.stop(Timer::FinalWait);
+        }
+        ok(txn, self.speaker, cx);
+        up.quiet(cx);
+        close(up.session, news, cx)
+    }
+}
+
+/// The session timer in a 2xx. Require is a must when the caller refreshes (RFC 4028 §9).
+pub(super) fn granted_lines(lines: &mut Lines<'_, '_>, granted: Option<SessionExpires>) {
+    if let Some(SessionExpires { seconds, refresher }) = granted {
+        if refresher == Some(Refresher::Uac) {
+            lines.line("Require", "timer");
+        }
+        lines
+            .line("Supported", "timer")
+            .session_expires(seconds, refresher, None);
+    } else {
+        lines.line("Supported", "timer");
+    }
+}

@@ -1,0 +1,394 @@
+//! Requests inside the dialog: the peer's, and our own refreshes.
+
+use core::time::Duration;
+
+use bytes::Bytes;
+
+use super::callee::granted_lines;
+use super::{
+    AckWait, Call, Refreshing, Refused, Role, SUPPORTED, State, Step, Up, Upcall, again, held,
+    is_leaving, reply_lines, respond,
+};
+use crate::compose::ALLOW;
+use crate::dialog::Dialog;
+use crate::profile::Refresher;
+use crate::refresh::{Refresh, grant, least};
+use crate::{
+    Action, ClientTxn, Context, Failure, Method, Outcome, Reply, Request, Response, ServerTxn,
+    SessionExpires, Status, Timer, TxnError,
+};
+
+/// What the answer to a refresh means for the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    GoesOn,
+    Over,
+}
+
+impl Call {
+    /// Answers what every state answers alike. `Some` if the state is to deal with it: BYE, INVITE,
+    /// UPDATE or MESSAGE, in order and of this dialog.
+    pub(super) fn within(
+        &mut self,
+        dialog: &mut Dialog,
+        txn: ServerTxn,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Option<Method> {
+        let head = &request.head;
+        let refusal = if request.method == Method::Ack {
+            return None;
+        } else if !dialog.owns(head) {
+            Refused::plain(481)
+        } else {
+            if request.method == Method::Invite {
+                self.invited = Some(txn);
+            }
+            if !dialog.in_order(head) {
+                Refused::plain(500)
+            } else if head.unsupported_by(SUPPORTED).next().is_some() {
+                Refused {
+                    unsupported: Some((head, SUPPORTED)),
+                    ..Refused::plain(420)
+                }
+            } else {
+                match request.method {
+                    method @ (Method::Bye | Method::Invite | Method::Update | Method::Message) => {
+                        return Some(method);
+                    }
+                    Method::Options => {
+                        let head = reply_lines(cx, self.speaker)
+                            .line("Allow", ALLOW)
+                            .line("Accept", "application/sdp")
+                            .line("Supported", "timer")
+                            .take();
+                        respond(txn, 200, head, Bytes::new(), cx);
+                        return None;
+                    }
+                    // No provisional response of ours is reliable (RFC 3262 §3).
+                    Method::Prack | Method::Cancel | Method::Ack => Refused::plain(481),
+                    Method::Other => Refused {
+                        allow: true,
+                        ..Refused::plain(501)
+                    },
+                    Method::Refer
+                    | Method::Subscribe
+                    | Method::Notify
+                    | Method::Info
+                    | Method::Publish
+                    | Method::Register => Refused {
+                        allow: true,
+                        ..Refused::plain(405)
+                    },
+                }
+            }
+        };
+        refusal.respond_within(txn, self.speaker, cx);
+        None
+    }
+
+    /// A request while the session is there.
+    pub(super) fn requested(
+        &mut self,
+        mut up: Up,
+        wait: Option<AckWait>,
+        txn: ServerTxn,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        match self.within(&mut up.dialog, txn, request, cx) {
+            Some(Method::Bye) => return self.left(up, wait, txn, cx),
+            // A BYE of ours is due: nothing else is begun (CC-10).
+            Some(_) if is_leaving(&wait) => {
+                Refused::plain(481).respond_within(txn, self.speaker, cx);
+            }
+            // The INVITE before is unfinished (RFC 3261 §14.2).
+            Some(Method::Invite) if wait.is_some() => self.try_later(txn, cx),
+            Some(Method::Invite) => return self.reinvited(up, txn, request, cx),
+            Some(Method::Message) => return (held(up, wait), Upcall::Page(txn)),
+            Some(_) => self.updated(&mut up, txn, request, cx),
+            None => {}
+        }
+        (held(up, wait), Upcall::Nothing)
+    }
+
+    /// UPDATE: a refresh of the session or of the target; it changes no media (G-10, RFC 3311).
+    fn updated(&mut self, up: &mut Up, txn: ServerTxn, request: &Request, cx: &mut Context<'_>) {
+        let granted = match up.accepts(request, cx) {
+            Ok(granted) => granted,
+            Err(refused) => return refused.respond_within(txn, self.speaker, cx),
+        };
+        let body = if request.body.is_empty() {
+            Bytes::new()
+        } else {
+            up.sdp.clone()
+        };
+        let head = self.refreshed_lines(granted, &body, cx);
+        respond(txn, 200, head, body, cx);
+        self.follow(up, request, granted, cx);
+    }
+
+    /// re-INVITE: like UPDATE, and its 2xx wants an ACK.
+    fn reinvited(
+        &mut self,
+        mut up: Up,
+        txn: ServerTxn,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        let granted = match up.accepts(request, cx) {
+            Ok(granted) => granted,
+            Err(refused) => {
+                refused.respond_within(txn, self.speaker, cx);
+                return (State::Up(up), Upcall::Nothing);
+            }
+        };
+        let body = up.sdp.clone();
+        let reply = Reply {
+            status: Status(200),
+            tag: None,
+            head: self.refreshed_lines(granted, &body, cx),
+            body,
+        };
+        let wait = AckWait::answer(txn, request.head.cseq(), reply, cx);
+        self.follow(&mut up, request, granted, cx);
+        (State::AwaitingAck(up, wait), Upcall::Nothing)
+    }
+
+    /// A refresh of the peer's is accepted: target, methods and session timer are as it says.
+    fn follow(
+        &mut self,
+        up: &mut Up,
+        request: &Request,
+        granted: Option<SessionExpires>,
+        cx: &mut Context<'_>,
+    ) {
+        up.dialog.retarget(&request.head);
+        self.learn(&request.head);
+        up.ask = up.ask.least(request.head.min_se());
+        if up.refreshing == Refreshing::Later {
+            // The session is refreshed: that it is not us does not matter.
+            cx.stop(Timer::Retry);
+            up.refreshing = Refreshing::No;
+        }
+        up.agree(granted, Refresher::Uas, cx);
+    }
+
+    fn refreshed_lines(
+        &self,
+        granted: Option<SessionExpires>,
+        body: &Bytes,
+        cx: &mut Context<'_>,
+    ) -> Bytes {
+        let mut lines = cx.lines();
+        lines
+            .contact(self.speaker, false)
+            .server(self.speaker)
+            .line("Allow", ALLOW);
+        granted_lines(&mut lines, granted);
+        lines.identity(self.speaker);
+        if !body.is_empty() {
+            lines.line("Content-Type", "application/sdp");
+        }
+        lines.take()
+    }
+
+    /// A refresh of ours is due, or due again.
+    pub(super) fn refresh_due(&mut self, up: &mut Up, cx: &mut Context<'_>) {
+        if up.refreshing == Refreshing::Later {
+            // The peer's own refresh may have started `Refresh` anew while `Retry` runs.
+            cx.stop(Timer::Retry);
+            up.refreshing = Refreshing::No;
+        }
+        let knows = |allowed: crate::Methods| allowed.has(Method::Update);
+        let method = if self.allowed.is_some_and(knows) {
+            Method::Update
+        } else {
+            Method::Invite
+        };
+        self.refresh(up, method, cx);
+    }
+
+    /// Refreshes the session: UPDATE without body if the peer knows it, else re-INVITE with the
+    /// description as it stands (RFC 4028 §7.4).
+    fn refresh(&mut self, up: &mut Up, method: Method, cx: &mut Context<'_>) {
+        let (Refreshing::No, Refresh::On { ours: true }) = (up.refreshing, up.refresh) else {
+            return;
+        };
+        let txn = self.mint();
+        let mine = Some(Refresher::Uac);
+        let mut lines = cx.lines();
+        lines
+            .contact(self.speaker, false)
+            .user_agent(self.speaker)
+            .line("Allow", ALLOW)
+            .line("Supported", "timer")
+            .session_expires(up.ask.seconds(), mine, up.ask.min_se())
+            .privacy(self.anonymous);
+        let body = if method == Method::Invite {
+            lines.line("Content-Type", "application/sdp");
+            up.sdp.clone()
+        } else {
+            Bytes::new()
+        };
+        let lines = lines.take();
+        let request = up.dialog.request(method, txn, &lines, body, cx);
+        up.refreshing = Refreshing::Yes { txn, method };
+        cx.act(Action::SendRequest(request));
+    }
+
+    /// The answer to our refresh, or its lack.
+    pub(super) fn refreshed(
+        &mut self,
+        up: &mut Up,
+        txn: ClientTxn,
+        answer: Result<&Response, TxnError>,
+        cx: &mut Context<'_>,
+    ) -> Verdict {
+        let method = match (up.refreshing, answer) {
+            (Refreshing::Yes { txn: ours, method }, _) if ours == txn => method,
+            (_, Ok(response)) => {
+                again(&up.dialog, response, cx);
+                return Verdict::GoesOn;
+            }
+            (_, Err(_)) => return Verdict::GoesOn,
+        };
+        let status = match answer {
+            Ok(response) if response.status.is_provisional() => return Verdict::GoesOn,
+            Ok(response) => response.status.0,
+            Err(TxnError::Timeout) => 408,
+            Err(_) => 503,
+        };
+        up.refreshing = Refreshing::No;
+        match (status, answer) {
+            (200..300, Ok(response)) => {
+                // First: the ACK goes to where the peer is now (RFC 3261 §12.2.1.2, CC-13).
+                up.dialog.retarget(&response.head);
+                if method == Method::Invite {
+                    let ack = up.dialog.ack(response.head.cseq(), b"", cx);
+                    cx.act(Action::SendAck(ack));
+                }
+                self.learn(&response.head);
+                up.agree(response.head.session_expires(), Refresher::Uac, cx);
+            }
+            (408 | 481, _) => return Verdict::Over,
+            (422, Ok(response)) => {
+                if let Some(ask) = up.ask.after_422(&response.head) {
+                    up.ask = ask;
+                    self.refresh(up, method, cx);
+                }
+            }
+            // The peer knows no UPDATE after all (CC-21).
+            (405 | 501, _) if method == Method::Update => self.refresh(up, Method::Invite, cx),
+            // Two requests have met: the owner of the Call-ID waits longer (RFC 3261 §14.1, CC-11).
+            (491, _) => {
+                let tens = match up.role {
+                    Role::Caller => 210 + cx.draw() % 191,
+                    Role::Callee => cx.draw() % 201,
+                };
+                up.refresh_later(Duration::from_millis(tens * 10), cx);
+            }
+            // Anything else leaves the session as it is until it expires.
+            _ => {}
+        }
+        Verdict::GoesOn
+    }
+
+    /// What follows from the answer to a refresh.
+    pub(super) fn judged(
+        &mut self,
+        up: Up,
+        wait: Option<AckWait>,
+        verdict: Verdict,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        match verdict {
+            Verdict::GoesOn => (held(up, wait), Upcall::Nothing),
+            Verdict::Over => {
+                self.over(up, wait, Outcome::Failed(Failure::ConnectionLost), None, cx)
+            }
+        }
+    }
+
+    /// 500 with a random time to wait (RFC 3261 §14.2, RFC 3311 §5.2).
+    pub(super) fn try_later(&mut self, txn: ServerTxn, cx: &mut Context<'_>) {
+        let retry_after = u32::try_from(cx.draw() % 11).ok();
+        Refused {
+            retry_after,
+            ..Refused::plain(500)
+        }
+        .respond_within(txn, self.speaker, cx);
+    }
+}
+
+impl Up {
+    /// What a re-INVITE or UPDATE of the peer's is granted, or why it is refused.
+    fn accepts(
+        &mut self,
+        request: &Request,
+        cx: &Context<'_>,
+    ) -> Result<Option<SessionExpires>, Refused<'static>> {
+        let offers = !request.body.is_empty() || request.method == Method::Invite;
+        let inviting = matches!(
+            self.refreshing,
+            Refreshing::Yes {
+                method: Method::Invite,
+                ..
+            }
+        );
+        // Our own offer is unanswered.
+        if offers && inviting {
+            return Err(Refused::plain(491));
+        }
+        if !request.body.is_empty() && !self.is_repeated(request) {
+            return Err(Refused::plain(488));
+        }
+        grant(&request.head, cx).map_err(|_| Refused {
+            min_se: Some(least(cx)),
+            ..Refused::plain(422)
+        })
+    }
+
+    /// Whether a request offers just what the session has already (G-10): by its origin line, or,
+    /// since some count that up without a reason, by its path and direction.
+    fn is_repeated(&mut self, request: &Request) -> bool {
+        let part = request.body.description_part().ok().flatten();
+        let Some(description) = part.and_then(|part| part.sdp().ok()) else {
+            return false;
+        };
+        description.origin().as_bytes() == self.origin
+            || self
+                .session
+                .media()
+                .is_some_and(|media| media.is_repeated_by(&description))
+    }
+
+    /// Takes over what a 2xx says about the session timer.
+    pub(super) fn agree(
+        &mut self,
+        granted: Option<SessionExpires>,
+        mine: Refresher,
+        cx: &mut Context<'_>,
+    ) {
+        self.refresh.agree(granted, mine, cx);
+        if let Some(SessionExpires { seconds, .. }) = granted {
+            self.ask = self.ask.granted(seconds);
+        }
+    }
+
+    pub(super) fn refresh_later(&mut self, after: Duration, cx: &mut Context<'_>) {
+        if let Refreshing::No | Refreshing::Later = self.refreshing {
+            cx.start(Timer::Retry, after);
+            self.refreshing = Refreshing::Later;
+        }
+    }
+
+    /// Stops the timers of the session timer.
+    pub(super) fn quiet(&mut self, cx: &mut Context<'_>) {
+        self.refresh.stop(cx);
+        if self.refreshing == Refreshing::Later {
+            cx.stop(Timer::Retry);
+        }
+        self.refreshing = Refreshing::No;
+    }
+}

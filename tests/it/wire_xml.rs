@@ -1,0 +1,1226 @@
+//! The XML that travels in messages: disposition notifications, is-composing, conference-info; and the
+//! door that all XML comes through.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use proptest::prelude::*;
+use simple_im::wire::composing::{self, Composing};
+use simple_im::wire::conference::{
+    self, Conference, Description, Disconnection, Endpoint, EndpointStatus, Joining, Link, Merged,
+    Notification, Standing, State, User, Users,
+};
+use simple_im::wire::imdn::{self, Delivery, Display, Disposition, Processing, Recipient};
+use simple_im::wire::{lists, mime};
+use simple_im::{Flaw, Limits, Status};
+
+use crate::wire_cpim::{corpus, items};
+
+/// What each reader says of a document: what is wrong, if anything.
+type Read = fn(&[u8], &Limits) -> Result<(), Flaw>;
+
+const READERS: [(&str, &str, Read); 4] = [
+    ("resource-lists", "resource-lists", |xml, limits| {
+        lists::parse(xml, limits).map(drop)
+    }),
+    ("imdn", "imdn", |xml, limits| {
+        imdn::parse(xml, limits).map(drop)
+    }),
+    ("isComposing", "im-iscomposing", |xml, limits| {
+        composing::parse(xml, limits).map(drop)
+    }),
+    ("conference-info", "conference-info", |xml, limits| {
+        conference::parse(xml, limits).map(drop)
+    }),
+];
+
+fn written(write: impl FnOnce(&mut BytesMut)) -> String {
+    let mut out = BytesMut::new();
+    write(&mut out);
+    String::from_utf8(out.to_vec()).unwrap()
+}
+
+// What holds for all.
+
+#[test]
+fn cc_100_no_reader_lets_a_bomb_in() {
+    let limits = Limits::default();
+    for (root, space, read) in READERS {
+        let document = |inner: &str| {
+            let space = format!("urn:ietf:params:xml:ns:{space}");
+            format!("<{root} xmlns='{space}' entity='sip:c@h' version='1'>{inner}</{root}>")
+        };
+        let refused = |inner: &str, what: &str| {
+            let flaw = read(document(inner).as_bytes(), &limits).unwrap_err();
+            assert_eq!((flaw.what, flaw.status), (what, Status(400)), "{root}");
+        };
+        let nested = |n: usize| "<a>".repeat(n) + &"</a>".repeat(n);
+        let wide = |n: usize| {
+            let attributes: String = (0..n).map(|n| format!(" a{n}=''")).collect();
+            format!("<a{attributes}/>")
+        };
+        let accepted = |inner: &str| {
+            // Whatever is missing inside, the door let it in.
+            let inner = format!(
+                "{inner}<message-id>1</message-id><datetime>2</datetime><state>idle</state>"
+            );
+            assert_eq!(read(document(&inner).as_bytes(), &limits), Ok(()), "{root}");
+        };
+        accepted(&nested(15));
+        refused(&nested(16), "document too deep");
+        refused(&"<a>".repeat(4_000), "document too deep");
+        accepted(&wide(32));
+        refused(&wide(33), "element with too many attributes");
+        refused("<!ENTITY a 'b'>", "document type declaration");
+        refused("&a;", "document is not well-formed XML");
+        let doctype = format!("<!DOCTYPE x [<!ENTITY a 'b'>]>{}", document("&a;"));
+        let flaw = read(doctype.as_bytes(), &limits).unwrap_err();
+        assert_eq!((flaw.what, flaw.at), ("document type declaration", 0));
+        for encoding in ["UTF-16", "ISO-8859-1"] {
+            let xml = format!(
+                "<?xml version='1.0' encoding='{encoding}'?>{}",
+                document("")
+            );
+            assert_eq!(
+                read(xml.as_bytes(), &limits).unwrap_err().what,
+                "document is not UTF-8"
+            );
+        }
+        assert_eq!(read(b"<a>\xff", &limits).unwrap_err().at, 3);
+        assert!(read(b"", &limits).is_err() && read(b"<x/>", &limits).is_err());
+        assert!(
+            read(format!("<{root}/>").as_bytes(), &limits).is_err(),
+            "no name space"
+        );
+    }
+}
+
+#[test]
+fn cc_100_each_reader_has_its_own_size() {
+    let small = |limit: fn(&mut Limits) -> &mut usize| {
+        let mut limits = Limits::default();
+        *limit(&mut limits) = 400;
+        limits
+    };
+    let limits = [
+        small(|limits| &mut limits.list_octets),
+        small(|limits| &mut limits.notice_octets),
+        small(|limits| &mut limits.notice_octets),
+        small(|limits| &mut limits.conference_octets),
+    ];
+    for ((root, _, read), limits) in READERS.into_iter().zip(&limits) {
+        for (size, too_long) in [(400, false), (401, true)] {
+            let flaw = read(" ".repeat(size).as_bytes(), limits).unwrap_err();
+            assert_eq!(flaw.what == "document too long", too_long, "{root}");
+        }
+    }
+}
+
+#[test]
+fn cc_100_name_spaces_are_bounded_in_scope_and_in_all() {
+    let limits = Limits::default();
+    let read = |inner: &str| {
+        let xml = format!(
+            "<conference-info xmlns='urn:ietf:params:xml:ns:conference-info' entity='x' \
+             version='1'>{inner}</conference-info>"
+        );
+        conference::parse(xml.as_bytes(), &limits).map_err(|flaw| flaw.what)
+    };
+    let declared = |n: usize| -> String { (0..n).map(|n| format!(" xmlns:a{n} = 'u'")).collect() };
+    assert!(read(&format!("<a{}><b/></a>", declared(31))).is_ok());
+    // One more is in scope than may be, in one element or in two.
+    let many = Err("document with too many name spaces");
+    assert_eq!(read(&format!("<a{}/>", declared(32))), many);
+    assert_eq!(
+        read(&format!("<a{}><b xmlns='u'/></a>", declared(31))),
+        many
+    );
+    // What is out of scope does not count, but in all.
+    assert!(read(&"<a xmlns='u'><b/></a>".repeat(4_000)).is_ok());
+    assert_eq!(read(&"<a xmlns='u'/>".repeat(4_200)), many);
+    // No blank is needed for it to be seen.
+    let tight: String = (0..31).map(|n| format!("xmlns:a{n}='u'")).collect();
+    assert_eq!(read(&format!("<a xmlns:z='u'><b c='u'{tight}/></a>")), many);
+    // What only looks like one is none.
+    assert!(read("<a b='xmlns:x=\"\" xmlns:y=\"\"'>xmlns:z=</a>").is_ok());
+}
+
+#[test]
+fn every_reader_wants_its_own_media_type() {
+    let limits = Limits::default();
+    let part = |kind: &str, content: &str| {
+        let lines = format!("Content-Type: {kind}\r\n").into();
+        mime::body(lines, content.to_string().into())
+            .parts()
+            .unwrap()[0]
+            .clone()
+    };
+    let xml = written(|out| composing::write(out, &idle()));
+    let right = part("Application/im-iscomposing+xml;charset=utf-8", &xml);
+    assert_eq!(right.composing(&limits), Ok(idle()));
+    assert_eq!(right.notification(&limits).unwrap_err().status, Status(415));
+    assert_eq!(right.conference(&limits).unwrap_err().status, Status(415));
+    let plain = part("text/plain", &xml);
+    assert_eq!(plain.composing(&limits).unwrap_err().status, Status(415));
+    let encoded = part(
+        "application/im-iscomposing+xml\r\nContent-Transfer-Encoding: base64",
+        &xml,
+    );
+    assert_eq!(encoded.composing(&limits).unwrap_err().status, Status(415));
+}
+
+#[test]
+fn documents_of_the_corpus_go_to_their_readers() {
+    let Some(folder) = corpus("xml") else { return };
+    let mut read_right = BTreeMap::new();
+    for (file, facts, octets) in items(&folder) {
+        let root = match facts["root"].as_str() {
+            Some(root) => root,
+            None if file.contains("iscomposing") => "isComposing",
+            None if file.contains("rfc3994") => "isComposing",
+            None => "another",
+        };
+        for (name, _, read) in READERS {
+            let found = read(&octets, &Limits::default());
+            if name == root && facts["well_formed"] != false {
+                assert_eq!(found, Ok(()), "{file} by {name}");
+                *read_right.entry(name).or_insert(0) += 1;
+            } else {
+                assert!(found.is_err(), "{file} by {name}");
+            }
+        }
+    }
+    let expected = [
+        ("conference-info", 3),
+        ("imdn", 5),
+        ("isComposing", 4),
+        ("resource-lists", 13),
+    ];
+    assert_eq!(read_right, BTreeMap::from(expected));
+}
+
+// Disposition notifications.
+
+fn imdn(inner: &str) -> Result<imdn::Notification, Flaw> {
+    let xml = format!("<imdn xmlns='urn:ietf:params:xml:ns:imdn'>{inner}</imdn>");
+    imdn::parse(xml.as_bytes(), &Limits::default())
+}
+
+const NAMED: &str = "<message-id>34jk324j</message-id>\
+    <datetime>2008-04-04T12:16:49-05:00</datetime>";
+
+fn delivered() -> imdn::Notification {
+    imdn::Notification {
+        message_id: "34jk324j".into(),
+        date_time: "2008-04-04T12:16:49-05:00".into(),
+        recipient: Some(Recipient {
+            uri: "im:bob@example.com".into(),
+            original_uri: "im:bob@example.com".into(),
+            subject: None,
+        }),
+        disposition: Some(Disposition::Delivery(Delivery::Delivered)),
+    }
+}
+
+#[test]
+fn the_notification_of_the_rfc_is_read_and_written() {
+    // RFC 5438 §7.2.1.1, blanks as there.
+    let found = imdn(
+        "\n <message-id>34jk324j</message-id>\n <datetime>2008-04-04T12:16:49-05:00</datetime>\n \
+         <recipient-uri>im:bob@example.com</recipient-uri>\n <original-recipient-uri\n \
+         >im:bob@example.com</original-recipient-uri>\n <delivery-notification>\n <status>\n \
+         <delivered/>\n </status>\n </delivery-notification>\n",
+    );
+    assert_eq!(found, Ok(delivered()));
+    let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\
+        <imdn xmlns=\"urn:ietf:params:xml:ns:imdn\">\r\n\
+        <message-id>34jk324j</message-id>\r\n\
+        <datetime>2008-04-04T12:16:49-05:00</datetime>\r\n\
+        <recipient-uri>im:bob@example.com</recipient-uri>\r\n\
+        <original-recipient-uri>im:bob@example.com</original-recipient-uri>\r\n\
+        <delivery-notification><status><delivered/></status></delivery-notification>\r\n\
+        </imdn>";
+    assert_eq!(written(|out| imdn::write(out, &delivered())), expected);
+}
+
+#[test]
+fn each_kind_has_its_own_statuses() {
+    let kinds = ["delivery", "processing", "display"];
+    let ours: [&[&str]; 3] = [
+        &["delivered", "failed", "forbidden", "error"],
+        &["processed", "stored", "forbidden", "error"],
+        &["displayed", "forbidden", "error"],
+    ];
+    let all = [
+        "delivered",
+        "failed",
+        "processed",
+        "stored",
+        "displayed",
+        "forbidden",
+        "error",
+    ];
+    for (kind, ours) in kinds.iter().zip(ours) {
+        for status in all {
+            let found = imdn(&format!(
+                "{NAMED}<{kind}-notification><status><{status}/></status></{kind}-notification>"
+            ));
+            if ours.contains(&status) {
+                let disposition = found.unwrap().disposition.unwrap();
+                let (found, word) = match disposition {
+                    Disposition::Delivery(status) => ("delivery", status.as_str()),
+                    Disposition::Processing(status) => ("processing", status.as_str()),
+                    Disposition::Display(status) => ("display", status.as_str()),
+                    _ => panic!(),
+                };
+                assert_eq!((found, word), (*kind, status));
+            } else {
+                let what = found.unwrap_err().what;
+                assert_eq!(what, "notification without status of its kind");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_notification_is_said() {
+    let status =
+        |inner: &str| format!("{NAMED}<display-notification>{inner}</display-notification>");
+    let second = "element for the second time";
+    for (inner, what) in [
+        (String::new(), "imdn without message-id"),
+        (
+            "<message-id> </message-id>".into(),
+            "imdn without message-id",
+        ),
+        ("<message-id>1</message-id>".into(), "imdn without datetime"),
+        (
+            format!("{NAMED}<recipient-uri>im:a@h</recipient-uri>"),
+            "one recipient URI without the other",
+        ),
+        (
+            format!("{NAMED}<original-recipient-uri>im:a@h</original-recipient-uri>"),
+            "one recipient URI without the other",
+        ),
+        (format!("{NAMED}{NAMED}"), second),
+        (status(""), "notification without status of its kind"),
+        (
+            status("<status/>"),
+            "notification without status of its kind",
+        ),
+        (
+            status("<displayed/>"),
+            "notification without status of its kind",
+        ),
+        (
+            status("<status><displayed/><error/></status>"),
+            "notification with two statuses",
+        ),
+        (
+            status("<status><x:displayed xmlns:x='urn:x'/></status>"),
+            "notification without status of its kind",
+        ),
+        (
+            status("<status><error/></status>")
+                + "<display-notification><status><error/></status></display-notification>",
+            second,
+        ),
+        (
+            status("<status><error/></status>")
+                + "<delivery-notification><status><error/></status></delivery-notification>",
+            second,
+        ),
+    ] {
+        let flaw = imdn(&inner).unwrap_err();
+        assert_eq!((flaw.what, flaw.status), (what, Status(400)), "{inner}");
+    }
+}
+
+#[test]
+fn what_extends_a_notification_is_passed_over() {
+    let found = imdn(&format!(
+        "<new/><x:message-id xmlns:x='urn:x'>no</x:message-id>{NAMED}<subject>S &amp; T</subject>\
+         <recipient-uri> im:a@h </recipient-uri><original-recipient-uri>im:b@h<!-- c -->\
+         </original-recipient-uri><display-notification><x:y xmlns:x='urn:x'/><status><displayed/>\
+         <when/><x:z xmlns:x='urn:x'><displayed/></x:z></status></display-notification>"
+    ))
+    .unwrap();
+    let recipient = found.recipient.unwrap();
+    assert_eq!(
+        (&*recipient.uri, &*recipient.original_uri),
+        ("im:a@h", "im:b@h")
+    );
+    assert_eq!(recipient.subject.as_deref(), Some("S & T"));
+    assert_eq!(
+        found.disposition,
+        Some(Disposition::Display(Display::Displayed))
+    );
+    // A kind that came later.
+    let found = imdn(&format!("{NAMED}<interworking-notification/>")).unwrap();
+    assert_eq!((found.disposition, found.recipient), (None, None));
+}
+
+// Is-composing.
+
+fn composing(inner: &str) -> Result<Composing, Flaw> {
+    let xml =
+        format!("<isComposing xmlns='urn:ietf:params:xml:ns:im-iscomposing'>{inner}</isComposing>");
+    composing::parse(xml.as_bytes(), &Limits::default())
+}
+
+fn active(refresh: u32) -> Composing {
+    Composing {
+        state: composing::State::Active {
+            refresh: NonZeroU32::new(refresh),
+        },
+        last_active: None,
+        content_type: Some("text/plain".into()),
+    }
+}
+
+/// RFC 3994 §5.
+fn idle() -> Composing {
+    Composing {
+        state: composing::State::Idle,
+        last_active: Some("2003-01-27T10:43:00Z".into()),
+        content_type: Some("audio".into()),
+    }
+}
+
+#[test]
+fn the_indications_of_the_rfc_are_read_and_written() {
+    let found = composing(
+        "\n<state>active</state>\n<contenttype>text/plain</contenttype>\n<refresh>90</refresh>\n",
+    );
+    assert_eq!(found, Ok(active(90)));
+    let found = composing(
+        "<state>idle</state><lastactive>2003-01-27T10:43:00Z</lastactive>\
+         <contenttype>audio</contenttype>",
+    );
+    assert_eq!(found, Ok(idle()));
+    let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\
+        <isComposing xmlns=\"urn:ietf:params:xml:ns:im-iscomposing\">\r\n\
+        <state>active</state>\r\n\
+        <contenttype>text/plain</contenttype>\r\n\
+        <refresh>90</refresh>\r\n\
+        </isComposing>";
+    assert_eq!(written(|out| composing::write(out, &active(90))), expected);
+}
+
+#[test]
+fn an_indication_holds_as_long_as_it_says_or_two_minutes() {
+    let lifetime = |inner: &str| composing(inner).unwrap().lifetime();
+    let s = Duration::from_secs;
+    assert_eq!(lifetime("<state>active</state>"), Some(s(120)));
+    assert_eq!(
+        lifetime("<state>active</state><refresh> +90 </refresh>"),
+        Some(s(90))
+    );
+    assert_eq!(
+        lifetime("<refresh>5</refresh><state> active </state>"),
+        Some(s(5))
+    );
+    let century = format!("<state>active</state><refresh>{}</refresh>", "9".repeat(99));
+    assert_eq!(lifetime(&century), Some(s(u32::MAX.into())));
+    // A state that nobody knows is idle (RFC 3994 §3.5).
+    for state in ["idle", "Active", "thinking", ""] {
+        assert_eq!(
+            lifetime(&format!("<state>{state}</state><refresh>90</refresh>")),
+            None
+        );
+    }
+}
+
+#[test]
+fn a_refresh_is_never_sent_below_a_minute_nor_when_idle() {
+    let xml = |composing: &Composing| written(|out| composing::write(out, composing));
+    assert!(xml(&active(1)).contains("<refresh>60</refresh>"));
+    assert!(xml(&active(61)).contains("<refresh>61</refresh>"));
+    assert!(!xml(&active(0)).contains("refresh"));
+    assert!(!xml(&idle()).contains("refresh"));
+}
+
+#[test]
+fn what_is_wrong_with_an_indication_is_said() {
+    let wrong = "malformed or second element";
+    for (inner, what) in [
+        ("", "isComposing without state"),
+        (
+            "<x:state xmlns:x='urn:x'>idle</x:state>",
+            "isComposing without state",
+        ),
+        ("<state>idle</state><state>idle</state>", wrong),
+        ("<state>active</state><refresh>0</refresh>", wrong),
+        ("<state>active</state><refresh>-1</refresh>", wrong),
+        ("<state>active</state><refresh>1.5</refresh>", wrong),
+        ("<state>active</state><refresh></refresh>", wrong),
+        ("<state>idle</state><lastactive>now</lastactive>", wrong),
+    ] {
+        assert_eq!(composing(inner).unwrap_err().what, what, "{inner}");
+    }
+    // XML Schema wants no zone, and others may add what they like.
+    let found =
+        composing("<state>idle</state><lastactive>2003-01-27T10:43:00.5</lastactive><new/>");
+    assert!(found.is_ok());
+}
+
+// Conferences.
+
+fn info(state: &str, version: u32, inner: &str) -> Result<Notification, Flaw> {
+    let xml = format!(
+        "<conference-info xmlns='urn:ietf:params:xml:ns:conference-info' \
+         xmlns:xcon='urn:ietf:params:xml:ns:xcon-conference-info' \
+         entity='sip:c@h' state='{state}' version='{version}'>{inner}</conference-info>"
+    );
+    conference::parse(xml.as_bytes(), &Limits::default())
+}
+
+/// Who is in a conference, as `uri name [nick] (device status)`.
+fn show(conference: &Conference) -> Vec<String> {
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let user = |(uri, user): (&String, &User)| {
+        assert_eq!(user.state, State::Full);
+        let mut shown = format!("{uri} {}", text(&user.display_text));
+        for (uri, endpoint) in &user.endpoints {
+            assert_eq!(endpoint.state, State::Full);
+            let status = endpoint.status.map_or("", EndpointStatus::as_str);
+            shown += &format!(" ({uri} {}{status})", text(&endpoint.display_text));
+        }
+        shown
+    };
+    conference.users().iter().map(user).collect()
+}
+
+/// Applies documents from version 1 on, all but the first partial, and tells who is there then.
+#[track_caller]
+fn check(documents: &[&str], expected: &[&str]) {
+    let mut conference = Conference::new();
+    for (version, inner) in (1..).zip(documents) {
+        let state = if version == 1 { "full" } else { "partial" };
+        let news = info(state, version, inner).unwrap_or_else(|flaw| panic!("{flaw}: {inner}"));
+        let merged = conference.apply(news, &Limits::default());
+        assert_eq!(merged, Merged::Applied, "{inner}");
+    }
+    assert_eq!(show(&conference), expected);
+}
+
+const TWO: &str = "<users><user entity='sip:a@h'><display-text>A</display-text>\
+    <endpoint entity='a1'><display-text>phone </display-text><status>connected</status></endpoint>\
+    <endpoint entity='a2'><status>alerting</status></endpoint></user>\
+    <user entity='sip:b@h'><endpoint entity='b1'/></user></users>";
+
+#[test]
+fn the_full_document_of_the_rfc_is_read() {
+    // RFC 4575 §6, shortened where elements repeat.
+    let news = conference::parse(
+        b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>
+        <conference-info xmlns=\"urn:ietf:params:xml:ns:conference-info\"
+         entity=\"sips:conf233@example.com\" state=\"full\" version=\"1\">
+        <!-- CONFERENCE INFO -->
+         <conference-description><subject>Agenda: This month's goals</subject>
+          <service-uris><entry><uri>http://sharepoint/salesgroup/</uri><purpose>web-page</purpose>
+          </entry></service-uris></conference-description>
+         <conference-state><user-count>33</user-count></conference-state>
+         <users><user entity=\"sip:bob@example.com\" state=\"full\">
+           <display-text>Bob Hoskins</display-text>
+           <endpoint entity=\"sip:bob@pc33.example.com\"><display-text>Bob's Laptop</display-text>
+            <status>disconnected</status><disconnection-method>departed</disconnection-method>
+            <disconnection-info><when>2005-03-04T20:00:00Z</when><reason>bad voice quality</reason>
+             <by>sip:mike@example.com</by></disconnection-info>
+            <media id=\"1\"><display-text>main audio</display-text><type>audio</type>
+             <status>sendrecv</status></media></endpoint></user>
+          <user entity=\"sip:alice@example.com\" state=\"full\"><display-text>Alice</display-text>
+           <endpoint entity=\"sip:4kfk4j392jsu@example.com;grid=433kj4j3u\">
+            <status>connected</status><joining-method>dialed-out</joining-method></endpoint>
+          </user></users></conference-info>",
+        &Limits::default(),
+    )
+    .unwrap();
+    assert_eq!((news.state, news.version), (State::Full, 1));
+    let mut conference = Conference::new();
+    assert_eq!(conference.apply(news, &Limits::default()), Merged::Applied);
+    assert_eq!(conference.entity(), "sips:conf233@example.com");
+    assert_eq!(conference.version(), Some(1));
+    assert_eq!(conference.standing().user_count, Some(33));
+    let description = conference.description();
+    assert_eq!(
+        description.subject.as_deref(),
+        Some("Agenda: This month's goals")
+    );
+    assert_eq!(
+        description.service_uris[0].uri,
+        "http://sharepoint/salesgroup/"
+    );
+    assert_eq!(
+        description.service_uris[0].purpose.as_deref(),
+        Some("web-page")
+    );
+    assert_eq!(
+        show(&conference),
+        [
+            "sip:alice@example.com Alice (sip:4kfk4j392jsu@example.com;grid=433kj4j3u connected)",
+            "sip:bob@example.com Bob Hoskins (sip:bob@pc33.example.com Bob's Laptopdisconnected)"
+        ]
+    );
+    let bob = &conference.users()["sip:bob@example.com"];
+    let laptop = &bob.endpoints["sip:bob@pc33.example.com"];
+    assert_eq!(laptop.disconnection, Some(Disconnection::Departed));
+}
+
+#[test]
+fn a_partial_document_changes_what_it_names() {
+    check(
+        &[TWO],
+        &[
+            "sip:a@h A (a1 phone connected) (a2 alerting)",
+            "sip:b@h  (b1 )",
+        ],
+    );
+    let partial = |inner: &str| format!("<users state='partial'>{inner}</users>");
+    // One status of one device.
+    let status = partial(
+        "<user entity='sip:a@h' state='partial'><endpoint entity='a1' state='partial'>\
+         <status>on-hold</status></endpoint></user>",
+    );
+    check(
+        &[TWO, &status],
+        &[
+            "sip:a@h A (a1 phone on-hold) (a2 alerting)",
+            "sip:b@h  (b1 )",
+        ],
+    );
+    // A device told in full loses what is not told.
+    let full = partial(
+        "<user entity='sip:a@h' state='partial'><endpoint entity='a1'><status>pending</status>\
+         </endpoint></user>",
+    );
+    check(
+        &[TWO, &full],
+        &["sip:a@h A (a1 pending) (a2 alerting)", "sip:b@h  (b1 )"],
+    );
+    // So does a user.
+    let user = partial("<user entity='sip:a@h'><endpoint entity='a3'/></user>");
+    check(&[TWO, &user], &["sip:a@h  (a3 )", "sip:b@h  (b1 )"]);
+    // What is deleted is gone; what was never there may be.
+    let gone = partial(
+        "<user entity='sip:a@h' state='partial'><display-text>B</display-text>\
+         <endpoint entity='a2' state='deleted'><status>connected</status></endpoint>\
+         <endpoint entity='a9' state='deleted'/></user>\
+         <user entity='sip:b@h' state='deleted'><display-text>still?</display-text></user>\
+         <user entity='sip:x@h' state='deleted'/>",
+    );
+    check(&[TWO, &gone], &["sip:a@h B (a1 phone connected)"]);
+    // What is new is added, whatever it is called.
+    let new = partial(
+        "<user entity='sip:c@h' state='partial'><endpoint entity='c1' state='partial'/>\
+         <endpoint entity='c2' state='deleted'/></user><user entity='SIP:b@h' state='full'/>",
+    );
+    check(
+        &[TWO, &new],
+        &[
+            "SIP:b@h ",
+            "sip:a@h A (a1 phone connected) (a2 alerting)",
+            "sip:b@h  (b1 )",
+            "sip:c@h  (c1 )",
+        ],
+    );
+    // A list told in full, which is the default, is the list; one that is deleted is none.
+    check(
+        &[TWO, "<users><user entity='sip:c@h'/></users>"],
+        &["sip:c@h "],
+    );
+    check(
+        &[
+            TWO,
+            "<users state='deleted'><user entity='sip:c@h'/></users>",
+        ],
+        &[],
+    );
+    // Nothing told, nothing changed.
+    check(
+        &[TWO, ""],
+        &[
+            "sip:a@h A (a1 phone connected) (a2 alerting)",
+            "sip:b@h  (b1 )",
+        ],
+    );
+    // In a full document nobody is deleted or partly there.
+    let odd = "<users><user entity='sip:a@h' state='deleted'/><user entity='sip:b@h' state='partial'>\
+        <endpoint entity='b1' state='partial'/></user></users>";
+    check(&[odd], &["sip:b@h  (b1 )"]);
+}
+
+#[test]
+fn what_has_no_state_of_its_own_is_replaced_whole() {
+    let mut conference = Conference::new();
+    let mut apply = |state, version, inner: &str| {
+        let merged = conference.apply(info(state, version, inner).unwrap(), &Limits::default());
+        assert_eq!(merged, Merged::Applied);
+        (conference.description().clone(), *conference.standing())
+    };
+    let first = "<conference-description><display-text>D</display-text><subject>S</subject>\
+        <conf-uris><entry><uri>tel:+1</uri></entry></conf-uris>\
+        <maximum-user-count>100</maximum-user-count></conference-description>\
+        <conference-state><user-count>32</user-count><active>true</active><locked>0</locked>\
+        </conference-state>";
+    let (description, standing) = apply("full", 7, first);
+    assert_eq!(description.maximum_user_count, Some(100));
+    assert_eq!(description.conference_uris[0].uri, "tel:+1");
+    assert_eq!(
+        (standing.active, standing.locked),
+        (Some(true), Some(false))
+    );
+    let (same, _) = apply(
+        "partial",
+        8,
+        "<conference-state><user-count>3</user-count></conference-state>",
+    );
+    assert_eq!(same, description);
+    let (now, standing) = apply(
+        "partial",
+        9,
+        "<conference-description><subject>T</subject></conference-description>",
+    );
+    assert_eq!(
+        (now.subject.as_deref(), now.display_text),
+        (Some("T"), None)
+    );
+    assert_eq!((standing.user_count, standing.active), (Some(3), None));
+    let (none, standing) = apply("full", 11, "");
+    assert_eq!(
+        (none, standing),
+        (Description::default(), Standing::default())
+    );
+}
+
+#[test]
+fn versions_tell_what_is_stale_and_what_was_missed() {
+    let mut conference = Conference::new();
+    let mut apply = |state: &str, version: u32| {
+        let inner = format!("<users state='partial'><user entity='sip:{version}@h'/></users>");
+        let merged = conference.apply(info(state, version, &inner).unwrap(), &Limits::default());
+        (merged, conference.version(), conference.users().len())
+    };
+    assert_eq!(apply("partial", 1), (Merged::Gap, None, 0));
+    assert_eq!(apply("full", 5), (Merged::Applied, Some(5), 1));
+    assert_eq!(apply("partial", 5), (Merged::Stale, Some(5), 1));
+    assert_eq!(apply("full", 5), (Merged::Stale, Some(5), 1));
+    assert_eq!(apply("full", 4), (Merged::Stale, Some(5), 1));
+    assert_eq!(apply("deleted", 5), (Merged::Stale, Some(5), 1));
+    assert_eq!(apply("partial", 7), (Merged::Gap, Some(5), 1));
+    assert_eq!(apply("partial", 6), (Merged::Applied, Some(6), 2));
+    assert_eq!(apply("full", 9), (Merged::Applied, Some(9), 1));
+    assert_eq!(apply("deleted", 12), (Merged::Over, Some(12), 0));
+    assert_eq!(apply("full", 12), (Merged::Stale, Some(12), 0));
+    assert_eq!(
+        apply("full", u32::MAX),
+        (Merged::Applied, Some(u32::MAX), 1)
+    );
+    assert_eq!(apply("partial", 0), (Merged::Stale, Some(u32::MAX), 1));
+}
+
+#[test]
+fn what_is_wrong_with_a_conference_document_is_said() {
+    let space = "xmlns='urn:ietf:params:xml:ns:conference-info'";
+    let read = |root: &str| {
+        let xml = format!("<conference-info {space} {root}/>");
+        conference::parse(xml.as_bytes(), &Limits::default()).map_err(|flaw| flaw.what)
+    };
+    assert!(read("entity='x' version=' 4294967295 '").is_ok());
+    let version = Err("conference without usable version");
+    for wrong in [
+        "",
+        "version=''",
+        "version='-1'",
+        "version='4294967296'",
+        "version='1.0'",
+    ] {
+        assert_eq!(read(&format!("entity='x' {wrong}")), version);
+    }
+    assert_eq!(read("version='1'"), Err("conference without entity"));
+    assert_eq!(
+        read("entity='x' version='1' state='FULL'"),
+        Err("unknown state")
+    );
+    for (inner, what) in [
+        ("<users state='x'/>", "unknown state"),
+        ("<users><user state=''/></users>", "unknown state"),
+        (
+            "<users><user><endpoint state='x'/></user></users>",
+            "unknown state",
+        ),
+        (
+            "<conference-state><user-count>x</user-count></conference-state>",
+            "malformed number",
+        ),
+        (
+            "<conference-state><active>yes</active></conference-state>",
+            "malformed truth value",
+        ),
+    ] {
+        let flaw = info("full", 1, inner).unwrap_err();
+        assert_eq!((flaw.what, flaw.status), (what, Status(400)));
+        assert!(flaw.at > 150, "{inner}");
+    }
+}
+
+#[test]
+fn what_a_reader_does_not_know_is_passed_over() {
+    let news = info(
+        "full",
+        1,
+        "<host-info><users><user/></users></host-info><x:users xmlns:x='urn:x'><x:user/></x:users>\
+         <sidebars-by-val><entry entity='s'><users><user entity='no'/></users></entry></sidebars-by-val>\
+         <users><x:user xmlns:x='urn:x'/><user xcon:nickname='Dopey' nickname='no'>\
+         <cascaded-focus>sip:f@h</cascaded-focus><languages>en</languages><roles><entry> owner </entry>\
+         <entry/><other/></roles><associated-aors><entry><uri>mailto:a@h</uri>\
+         <display-text>mail</display-text></entry></associated-aors>\
+         <endpoint><status>levitating</status><joining-method>x</joining-method><call-info/>\
+         <display-text>a<!-- c -->b<![CDATA[<c>]]></display-text></endpoint></user></users>",
+    )
+    .unwrap();
+    let users = news.users.unwrap().users;
+    assert_eq!(users.len(), 1);
+    // One without key has the empty one.
+    let user = &users[""];
+    assert_eq!(user.nickname.as_deref(), Some("Dopey"));
+    assert_eq!(user.roles.as_ref().unwrap(), &["owner", ""]);
+    assert_eq!(user.associated.as_ref().unwrap()[0].uri, "mailto:a@h");
+    let endpoint = &user.endpoints[""];
+    assert_eq!((endpoint.status, endpoint.joining), (None, None));
+    assert_eq!(endpoint.display_text.as_deref(), Some("ab<c>"));
+}
+
+#[test]
+fn a_document_has_so_many_entries() {
+    let mut limits = Limits::default();
+    limits.conference_entries = 5;
+    let read = |inner: &str| {
+        let xml = format!(
+            "<conference-info xmlns='urn:ietf:params:xml:ns:conference-info' entity='x' \
+             version='1'>{inner}</conference-info>"
+        );
+        conference::parse(xml.as_bytes(), &limits).map_err(|flaw| flaw.what)
+    };
+    let many = Err("conference with too many entries");
+    for (before, entry, after) in [
+        ("<users>", "<user/>", "</users>"),
+        ("<users><user>", "<endpoint/>", "</user></users>"),
+        (
+            "<users><user><roles>",
+            "<entry/>",
+            "</roles></user></users>",
+        ),
+        (
+            "<users><user><associated-aors>",
+            "<entry/>",
+            "</associated-aors></user></users>",
+        ),
+        (
+            "<conference-description><conf-uris>",
+            "<entry/>",
+            "</conf-uris></conference-description>",
+        ),
+        (
+            "<conference-description><service-uris>",
+            "<entry/>",
+            "</service-uris></conference-description>",
+        ),
+    ] {
+        let own = before.matches("<user>").count();
+        let inner = |n: usize| format!("{before}{}{after}", entry.repeat(n));
+        assert!(read(&inner(5 - own)).is_ok(), "{before}");
+        assert_eq!(read(&inner(6 - own)), many, "{before}");
+    }
+}
+
+#[test]
+fn what_is_kept_is_bounded_over_all_documents() {
+    let mut limits = Limits::default();
+    limits.conference_entries = 10;
+    limits.conference_octets = 1_000;
+    let add = |version: u32, name: &str| {
+        let state = if version == 1 { "full" } else { "partial" };
+        let inner = format!(
+            "<users state='partial'><user entity='sip:{version}@h'><roles><entry>{name}</entry></roles>\
+             </user></users>"
+        );
+        info(state, version, &inner).unwrap()
+    };
+    let mut conference = Conference::new();
+    for version in 1..=5 {
+        assert_eq!(
+            conference.apply(add(version, "x"), &limits),
+            Merged::Applied
+        );
+    }
+    // Someone leaves, someone comes: there is room.
+    let gone = "<users state='partial'><user entity='sip:1@h' state='deleted'/></users>";
+    assert_eq!(
+        conference.apply(info("partial", 6, gone).unwrap(), &limits),
+        Merged::Applied
+    );
+    assert_eq!(conference.apply(add(7, "x"), &limits), Merged::Applied);
+    assert_eq!(conference.users().len(), 5);
+    assert_eq!(conference.apply(add(8, "x"), &limits), Merged::TooMuch);
+    assert_eq!(conference, Conference::new());
+    assert_eq!(conference.apply(add(9, "x"), &limits), Merged::Gap);
+    // So it is with octets.
+    let long = "x".repeat(490);
+    assert_eq!(conference.apply(add(1, &long), &limits), Merged::Applied);
+    assert_eq!(conference.apply(add(2, &long), &limits), Merged::Applied);
+    assert_eq!(conference.apply(add(3, "xx"), &limits), Merged::TooMuch);
+}
+
+#[test]
+fn a_conference_is_written_in_the_order_of_the_schema() {
+    let link = |uri: &str| Link {
+        uri: uri.into(),
+        display_text: Some("L".into()),
+        purpose: Some("participation".into()),
+    };
+    let endpoint = Endpoint {
+        state: State::Partial,
+        display_text: Some("phone".into()),
+        status: Some(EndpointStatus::Disconnected),
+        joining: Some(Joining::DialedIn),
+        disconnection: Some(Disconnection::Booted),
+    };
+    let user = User {
+        state: State::Partial,
+        display_text: Some("A & B".into()),
+        nickname: Some("\"Dopey\"\n".into()),
+        associated: Some(vec![link("tel:+1")]),
+        roles: Some(vec!["participant".into()]),
+        endpoints: [("sip:a@pc".into(), endpoint)].into(),
+    };
+    let news = Notification {
+        entity: "sip:c@h;x=<y>".into(),
+        state: State::Partial,
+        version: 2,
+        description: Some(Description {
+            display_text: Some("D".into()),
+            subject: Some("S".into()),
+            free_text: Some("F".into()),
+            conference_uris: vec![link("sip:c@h")],
+            service_uris: vec![],
+            maximum_user_count: Some(100),
+        }),
+        standing: Some(Standing {
+            user_count: Some(1),
+            active: Some(true),
+            locked: Some(false),
+        }),
+        users: Some(Users {
+            state: State::Partial,
+            users: [("sip:a@h".into(), user)].into(),
+        }),
+    };
+    let xml = written(|out| conference::write(out, &news));
+    let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\
+        <conference-info xmlns=\"urn:ietf:params:xml:ns:conference-info\" \
+        xmlns:xcon=\"urn:ietf:params:xml:ns:xcon-conference-info\" \
+        entity=\"sip:c@h;x=&lt;y&gt;\" state=\"partial\" version=\"2\">\r\n\
+        <conference-description>\r\n\
+        <display-text>D</display-text>\r\n<subject>S</subject>\r\n<free-text>F</free-text>\r\n\
+        <conf-uris>\r\n<entry>\r\n<uri>sip:c@h</uri>\r\n<display-text>L</display-text>\r\n\
+        <purpose>participation</purpose>\r\n</entry>\r\n</conf-uris>\r\n\
+        <maximum-user-count>100</maximum-user-count>\r\n\
+        </conference-description>\r\n\
+        <conference-state>\r\n<user-count>1</user-count>\r\n<active>true</active>\r\n\
+        <locked>false</locked>\r\n</conference-state>\r\n\
+        <users state=\"partial\">\r\n\
+        <user entity=\"sip:a@h\" state=\"partial\" xcon:nickname=\"&quot;Dopey&quot;&#10;\">\r\n\
+        <display-text>A &amp; B</display-text>\r\n\
+        <associated-aors>\r\n<entry>\r\n<uri>tel:+1</uri>\r\n<display-text>L</display-text>\r\n\
+        <purpose>participation</purpose>\r\n</entry>\r\n</associated-aors>\r\n\
+        <roles>\r\n<entry>participant</entry>\r\n</roles>\r\n\
+        <endpoint entity=\"sip:a@pc\" state=\"partial\">\r\n\
+        <display-text>phone</display-text>\r\n<status>disconnected</status>\r\n\
+        <joining-method>dialed-in</joining-method>\r\n\
+        <disconnection-method>booted</disconnection-method>\r\n\
+        </endpoint>\r\n</user>\r\n</users>\r\n</conference-info>";
+    assert_eq!(xml, expected);
+    assert_eq!(
+        conference::parse(xml.as_bytes(), &Limits::default()),
+        Ok(news)
+    );
+}
+
+#[test]
+fn every_prefix_of_a_document_is_refused() {
+    let news = info("full", 1, TWO).unwrap();
+    let documents = [
+        written(|out| imdn::write(out, &delivered())),
+        written(|out| composing::write(out, &active(90))),
+        written(|out| conference::write(out, &news)),
+    ];
+    for (xml, (_, _, read)) in documents.iter().zip(&READERS[1..]) {
+        assert_eq!(read(xml.as_bytes(), &Limits::default()), Ok(()));
+        for end in 0..xml.len() {
+            let flaw = read(&xml.as_bytes()[..end], &Limits::default()).unwrap_err();
+            assert!(flaw.at <= end);
+        }
+    }
+}
+
+/// Text without what no XML document can hold.
+fn text() -> impl Strategy<Value = String> {
+    let odd = vec![
+        '<',
+        '>',
+        '&',
+        '"',
+        '\'',
+        ']',
+        ' ',
+        '\t',
+        '\n',
+        '\r',
+        '\u{e9}',
+        '\u{1f600}',
+    ];
+    let any = prop_oneof![prop::sample::select(odd), any::<char>()];
+    let allowed = |c: &char| !matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
+    prop::collection::vec(any.prop_filter("no XML", allowed), 0..8).prop_map(String::from_iter)
+}
+
+fn word() -> impl Strategy<Value = String> {
+    text().prop_map(|text| format!("x{}x", text))
+}
+
+fn one<T: Clone + std::fmt::Debug + 'static>(all: &[T]) -> impl Strategy<Value = T> + use<T> {
+    prop::sample::select(all.to_vec())
+}
+
+fn state() -> impl Strategy<Value = State> {
+    one(&[State::Full, State::Partial, State::Deleted])
+}
+
+fn link() -> impl Strategy<Value = Link> {
+    let parts = (word(), prop::option::of(text()), prop::option::of(word()));
+    parts.prop_map(|(uri, display_text, purpose)| Link {
+        uri,
+        display_text,
+        purpose,
+    })
+}
+
+fn endpoint() -> impl Strategy<Value = Endpoint> {
+    use EndpointStatus as E;
+    let status = one(&[
+        E::Pending,
+        E::DialingOut,
+        E::DialingIn,
+        E::Alerting,
+        E::OnHold,
+        E::Connected,
+        E::MutedViaFocus,
+        E::Disconnecting,
+        E::Disconnected,
+    ]);
+    let joining = one(&[Joining::DialedIn, Joining::DialedOut, Joining::FocusOwner]);
+    use Disconnection as D;
+    let disconnection = one(&[D::Departed, D::Booted, D::Failed, D::Busy]);
+    let optional = (
+        prop::option::of(text()),
+        prop::option::of(status),
+        prop::option::of(joining),
+        prop::option::of(disconnection),
+    );
+    (state(), optional).prop_map(|(state, (display_text, status, joining, disconnection))| {
+        Endpoint {
+            state,
+            display_text,
+            status,
+            joining,
+            disconnection,
+        }
+    })
+}
+
+fn user() -> impl Strategy<Value = User> {
+    let texts = (prop::option::of(text()), prop::option::of(text()));
+    let lists = (
+        prop::option::of(prop::collection::vec(link(), 1..3)),
+        prop::option::of(prop::collection::vec(word(), 1..3)),
+    );
+    let endpoints = prop::collection::btree_map(text(), endpoint(), 0..3);
+    (state(), texts, lists, endpoints).prop_map(
+        |(state, (display_text, nickname), (associated, roles), endpoints)| User {
+            state,
+            display_text,
+            nickname,
+            associated,
+            roles,
+            endpoints,
+        },
+    )
+}
+
+fn news() -> impl Strategy<Value = Notification> {
+    let texts = prop::collection::vec(prop::option::of(text()), 3);
+    let links = || prop::collection::vec(link(), 0..3);
+    let description = (texts, links(), links(), prop::option::of(any::<u32>()));
+    let description =
+        description.prop_map(|(texts, conference_uris, service_uris, most)| Description {
+            display_text: texts[0].clone(),
+            subject: texts[1].clone(),
+            free_text: texts[2].clone(),
+            conference_uris,
+            service_uris,
+            maximum_user_count: most,
+        });
+    let standing = prop::option::of((
+        any::<Option<u32>>(),
+        any::<Option<bool>>(),
+        any::<Option<bool>>(),
+    ));
+    let users = (state(), prop::collection::btree_map(text(), user(), 0..4));
+    let rest = (
+        prop::option::of(description),
+        standing,
+        prop::option::of(users),
+    );
+    (text(), state(), any::<u32>(), rest).prop_map(
+        |(entity, state, version, (description, standing, users))| Notification {
+            entity,
+            state,
+            version,
+            description,
+            standing: standing.map(|(user_count, active, locked)| Standing {
+                user_count,
+                active,
+                locked,
+            }),
+            users: users.map(|(state, users)| Users { state, users }),
+        },
+    )
+}
+
+fn disposition() -> impl Strategy<Value = Disposition> {
+    let delivery = [
+        Delivery::Delivered,
+        Delivery::Failed,
+        Delivery::Forbidden,
+        Delivery::Error,
+    ];
+    let processing = [
+        Processing::Processed,
+        Processing::Stored,
+        Processing::Forbidden,
+        Processing::Error,
+    ];
+    let display = [Display::Displayed, Display::Forbidden, Display::Error];
+    let all = delivery.map(Disposition::Delivery).into_iter();
+    let all = all.chain(processing.map(Disposition::Processing));
+    one(&all
+        .chain(display.map(Disposition::Display))
+        .collect::<Vec<_>>())
+}
+
+proptest! {
+    #[test]
+    fn a_notification_that_was_written_reads_back(
+        message_id in word(), date_time in word(), disposition in prop::option::of(disposition()),
+        recipient in prop::option::of((word(), word(), prop::option::of(text()))),
+    ) {
+        let recipient = recipient.map(|(uri, original_uri, subject)| Recipient { uri, original_uri, subject });
+        let news = imdn::Notification { message_id, date_time, recipient, disposition };
+        let xml = written(|out| imdn::write(out, &news));
+        prop_assert_eq!(imdn::parse(xml.as_bytes(), &Limits::default()).unwrap(), news);
+    }
+
+    #[test]
+    fn an_indication_that_was_written_reads_back(
+        refresh in prop::option::of(prop::option::of(60..=u32::MAX)), content_type in prop::option::of(word()),
+        last_active in prop::option::of("20[0-9]{2}-0[1-9]-[012][1-8]T1[0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,4})?(Z|[+-]0[0-9]:00)?"),
+    ) {
+        let state = match refresh {
+            Some(refresh) => composing::State::Active { refresh: refresh.and_then(NonZeroU32::new) },
+            None => composing::State::Idle,
+        };
+        let composing = Composing { state, last_active, content_type };
+        let xml = written(|out| composing::write(out, &composing));
+        prop_assert_eq!(composing::parse(xml.as_bytes(), &Limits::default()).unwrap(), composing);
+    }
+
+    #[test]
+    fn a_conference_that_was_written_reads_back(news in news()) {
+        let xml = written(|out| conference::write(out, &news));
+        let read = conference::parse(xml.as_bytes(), &Limits::default()).unwrap();
+        prop_assert_eq!(&read, &news);
+        // Nor does another round change a single octet.
+        prop_assert_eq!(written(|out| conference::write(out, &read)), xml);
+    }
+
+    #[test]
+    fn what_no_document_can_hold_does_not_break_it(text in prop::collection::vec(any::<char>(), 0..9)) {
+        let mut news = delivered();
+        news.message_id = format!("x{}", String::from_iter(text));
+        let xml = written(|out| imdn::write(out, &news));
+        prop_assert!(imdn::parse(xml.as_bytes(), &Limits::default()).is_ok());
+    }
+
+    /// What was told in parts is what would have been told in full.
+    #[test]
+    fn documents_merge_in_any_order_of_states(all in prop::collection::vec(news(), 1..8)) {
+        let limits = Limits::default();
+        let mut conference = Conference::new();
+        for (version, mut news) in (0..).zip(all) {
+            news.version = version;
+            let whole = conference.clone();
+            match conference.apply(news.clone(), &limits) {
+                Merged::Gap => prop_assert!(news.state == State::Partial && whole == conference),
+                Merged::Over => prop_assert!(news.state == State::Deleted && conference.users().is_empty()),
+                Merged::Applied => prop_assert_eq!(conference.version(), Some(version)),
+                merged => prop_assert!(false, "{:?}", merged),
+            }
+            show(&conference);
+            // Told in full, it is the same, its size included.
+            if let Some(version) = conference.version() {
+                let mut told = Conference::new();
+                let _ = told.apply(Notification {
+                    entity: conference.entity().into(),
+                    state: State::Full,
+                    version,
+                    description: Some(conference.description().clone()),
+                    standing: Some(*conference.standing()),
+                    users: Some(Users { state: State::Full, users: conference.users().clone() }),
+                }, &limits);
+                prop_assert_eq!(&told, &conference);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_arrives_makes_a_reader_panic(pieces in prop::collection::vec(prop::sample::select(vec![
+        "<", ">", "/", "user", " entity=", " state=", "'", "\"", "partial", "<users>", "</users>", "<user>", "</user>",
+        "<status>", "</status>", "<message-id>", "</message-id>", "<!--", "-->", "<![CDATA[", "]]>", "<?", "?>",
+        "&amp;", "&#x41;", "&", "\u{e9}", "\n", " xmlns:x=", " xmlns=", "=", "<!", "<refresh>", "</refresh>", "9",
+    ]), 0..40)) {
+        let inner = pieces.concat();
+        for (root, space, read) in READERS {
+            let _ = read(inner.as_bytes(), &Limits::default());
+            let xml = format!("<{root} xmlns='urn:ietf:params:xml:ns:{space}' entity='x' version='1'>{inner}</{root}>");
+            if let Err(flaw) = read(xml.as_bytes(), &Limits::default()) {
+                prop_assert!(flaw.at <= xml.len());
+            }
+        }
+    }
+
+    #[test]
+    fn random_octets_never_make_a_reader_panic(xml in prop::collection::vec(any::<u8>(), 0..200)) {
+        for (_, _, read) in READERS {
+            let _ = read(&xml, &Limits::default());
+        }
+    }
+}
