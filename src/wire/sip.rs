@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use self::fields::{Found, Scan};
 use self::text::Field;
-use super::octet::{NAME, TOKEN, run};
+use super::octet::{NAME, TOKEN, offset, run};
 use super::uri::bad;
 use crate::{Flaw, Head, Method, Request, Response, Status, Uri};
 
@@ -25,6 +25,9 @@ pub use write::{ack_of, cancel_of, write_refusal, write_request, write_response}
 
 /// Header fields that a message may have, each repetition counted; above it the message is refused with 513.
 pub const MAX_FIELDS: usize = 256;
+
+/// Header fields that are read without a copy; a head with more of them is written anew.
+const IN_PLACE: usize = 40;
 
 /// Octets that the start line and the header fields may have together; above it the message is refused with 513.
 pub const MAX_HEAD: usize = 65_535;
@@ -415,34 +418,59 @@ fn version(text: &[u8], at: usize) -> Result<(), Flaw> {
     })
 }
 
-/// Reads a head where it stands, and says where the body begins; `None` if it must be written anew first.
+/// Reads a head where it stands, and says where the body begins; `None` if it must be written anew first: it is
+/// folded, has blanks before a colon or more fields than we have slots for, or is malformed.
 fn in_place<'a>(
     block: &'a [u8],
     method: Option<(&'a [u8], Method)>,
 ) -> Result<Option<(Found, usize)>, Flaw> {
+    let mut slots = [httparse::EMPTY_HEADER; IN_PLACE];
+    let (length, fields) = match httparse::parse_headers(block, &mut slots) {
+        Ok(httparse::Status::Complete(found)) => found,
+        Ok(httparse::Status::Partial) => return Err(bad(block.len(), "head has no end")),
+        Err(_) => return Ok(None),
+    };
+    let mut scan = Scan::new(block, method);
+    let names = fields.iter().map(|field| offset(block, field.name));
+    let ends = names.skip(1).chain([length.saturating_sub(2)]);
+    let mut at = 0;
+    for (field, end) in fields.iter().zip(ends) {
+        // HTTP takes a lone LF for a line end; taken for one here, it would let two readers see two messages.
+        if !block
+            .get(at..end)
+            .is_some_and(|line| line.ends_with(b"\r\n"))
+        {
+            return Err(bad(end.saturating_sub(1), "line is not ended by CRLF"));
+        }
+        scan.named(at..end, field.name.as_bytes(), field.value)?;
+        at = end;
+    }
+    let head = block.get(..length).unwrap_or_default();
+    if !head.ends_with(b"\r\n") {
+        return Err(bad(length.saturating_sub(1), "line is not ended by CRLF"));
+    }
+    core::str::from_utf8(head).map_err(|error| bad(error.valid_up_to(), "head is not UTF-8"))?;
+    Ok(Some((scan.finish()?, length)))
+}
+
+/// Reads a head that has been unfolded, line by line. HTTP knows no escaped control characters, so this one is ours.
+fn by_line<'a>(block: &'a [u8], method: Option<(&'a [u8], Method)>) -> Result<Found, Flaw> {
     let mut scan = Scan::new(block, method);
     let (mut count, mut at) = (0, 0);
     for end in memchr::memchr_iter(b'\n', block) {
         let line = block.get(at..end).unwrap_or_default();
-        // A lone LF, taken for a line end here, would let two readers see two messages.
-        let line = line
-            .strip_suffix(b"\r")
-            .ok_or(bad(end, "line is not ended by CRLF"))?;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() {
-            check(block.get(..at).unwrap_or_default(), count)?;
-            return Ok(Some((scan.finish()?, end + 1)));
+            break;
         }
-        if count == MAX_FIELDS {
-            return Err(too_many("too many header fields"));
-        }
-        let folded = matches!(block.get(end + 1), Some(b' ' | b'\t'));
-        if folded || !scan.line(at, line)? {
-            return Ok(None);
+        if !scan.line(at, line)? {
+            return Err(bad(at, "header field has no name"));
         }
         count += 1;
         at = end + 1;
     }
-    Err(bad(block.len(), "head has no end"))
+    check(block.get(..at).unwrap_or_default(), count)?;
+    scan.finish()
 }
 
 /// What all lines of a head have to be, beside their grammar: UTF-8 without control characters, unless they are escaped.
@@ -517,8 +545,7 @@ fn anew(block: &[u8], method: Option<(&[u8], Method)>) -> Result<(Found, Bytes, 
             ..flaw
         }
     };
-    let found = in_place(&written, method).map_err(origin)?;
-    let (found, _) = found.ok_or(bad(0, "head cannot be unfolded"))?;
+    let found = by_line(&written, method).map_err(origin)?;
     written.truncate(written.len() - 2);
     Ok((found, Bytes::from(written), end))
 }

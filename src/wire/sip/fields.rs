@@ -1,5 +1,7 @@
 //! One pass over the header fields: what the roles act on is read and checked, the rest is left alone.
 
+use core::ops::Range;
+
 use bytes::Bytes;
 
 use super::address;
@@ -73,6 +75,17 @@ impl<'a> Scan<'a> {
         let ([_, ..], [b':', value @ ..]) = (name, value) else {
             return Ok(false);
         };
+        self.named(at..at + line.len() + 2, name, value)?;
+        Ok(true)
+    }
+
+    /// Reads the field with this name, on the line at this place, its CRLF included.
+    pub(super) fn named(
+        &mut self,
+        line: Range<usize>,
+        name: &[u8],
+        value: &'a [u8],
+    ) -> Result<(), Flaw> {
         let value = trimmed(value);
         let field = Field::of(name);
         let kind = match field {
@@ -82,13 +95,12 @@ impl<'a> Scan<'a> {
             _ => None,
         };
         if let Some(kind) = kind {
-            let line = at..at + line.len() + 2;
             self.found.described.add(kind, line, self.place(value));
         }
         if field != Field::Other {
             self.field(field, value)?;
         }
-        Ok(true)
+        Ok(())
     }
 
     fn field(&mut self, field: Field, value: &'a [u8]) -> Result<(), Flaw> {
