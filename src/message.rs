@@ -81,25 +81,27 @@ impl Method {
 
     /// Reads a method name; case matters (RFC 3261 §7.1).
     pub fn read(name: &str) -> Self {
-        const ALL: [Method; 14] = [
-            Method::Invite,
-            Method::Ack,
-            Method::Bye,
-            Method::Cancel,
-            Method::Message,
-            Method::Options,
-            Method::Update,
-            Method::Prack,
-            Method::Refer,
-            Method::Subscribe,
-            Method::Notify,
-            Method::Info,
-            Method::Publish,
-            Method::Register,
-        ];
-        ALL.into_iter()
-            .find(|m| m.as_str() == name)
-            .unwrap_or(Self::Other)
+        Self::of(name.as_bytes())
+    }
+
+    pub(crate) fn of(name: &[u8]) -> Self {
+        match name {
+            b"INVITE" => Self::Invite,
+            b"ACK" => Self::Ack,
+            b"BYE" => Self::Bye,
+            b"CANCEL" => Self::Cancel,
+            b"MESSAGE" => Self::Message,
+            b"OPTIONS" => Self::Options,
+            b"UPDATE" => Self::Update,
+            b"PRACK" => Self::Prack,
+            b"REFER" => Self::Refer,
+            b"SUBSCRIBE" => Self::Subscribe,
+            b"NOTIFY" => Self::Notify,
+            b"INFO" => Self::Info,
+            b"PUBLISH" => Self::Publish,
+            b"REGISTER" => Self::Register,
+            _ => Self::Other,
+        }
     }
 }
 
@@ -227,12 +229,22 @@ pub struct SessionExpires {
     pub refresher: Option<Refresher>,
 }
 
-/// A Privacy header field (RFC 3323 §4.2, RFC 3325 §9.3).
+/// A Privacy header field (RFC 3323 §4.2, RFC 3325 §9.3, RFC 7044 §10.1). Where `none` is said, nothing else is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Privacy {
     /// `id`, and `none` was not said: the asserted identity is to be withheld.
     pub id: bool,
+    /// `header`: what identifies the user in the header fields is to be hidden.
+    pub header: bool,
+    /// `session`: what identifies the user in session descriptions is to be hidden.
+    pub session: bool,
+    /// `user`: the user agent is to hide what it can itself.
+    pub user: bool,
+    /// `history`: History-Info is to be withheld.
+    pub history: bool,
+    /// `none`: privacy is not wanted, not even by default.
+    pub none: bool,
     /// `critical`: refuse if it cannot be honoured.
     pub critical: bool,
 }
@@ -316,6 +328,7 @@ impl Head {
 /// A body, split into its parts where it is `multipart/mixed` or `multipart/related`.
 #[derive(Clone, Debug, Default)]
 pub struct Body {
+    /// A multipart; empty where the only part is the whole.
     pub(crate) whole: Bytes,
     pub(crate) parts: SmallVec<[Part; 2]>,
     pub(crate) flaw: Option<Flaw>,
@@ -339,7 +352,10 @@ pub struct Part {
 impl Body {
     /// The octets as they came, wrapper and all. No copy.
     pub fn whole(&self) -> &Bytes {
-        &self.whole
+        match &*self.parts {
+            [only] if self.whole.is_empty() => &only.content,
+            _ => &self.whole,
+        }
     }
 
     /// The parts, one for a body that is not a multipart, none for an empty one.

@@ -99,7 +99,10 @@ pub(crate) fn of_refusal(response: &Response) -> Outcome {
         413 | 513 => Failure::TooLarge,
         403 | 488 if head.warned(133, "size exceeded") => Failure::TooLarge,
         415 | 606 => Failure::UnsupportedType,
-        488 if head.warnings().any(|(code, ..)| matches!(code, 304 | 305)) => {
+        488 if head
+            .warnings()
+            .any(|warning| matches!(warning.code, 304 | 305)) =>
+        {
             Failure::UnsupportedType
         }
         422 => Failure::SessionInterval,

@@ -8,6 +8,7 @@ pub mod imdn;
 pub mod lists;
 pub mod mime;
 pub mod msrp;
+mod octet;
 pub mod sdp;
 pub mod sip;
 pub mod uri;

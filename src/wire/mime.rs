@@ -2,6 +2,7 @@
 
 use alloc::vec;
 use core::fmt::Write;
+use core::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use memchr::{memchr, memmem};
@@ -21,41 +22,21 @@ const PARTS: usize = 64;
 /// A malformed multipart is not an error here: a role hears of it from [`Body::parts`] when its
 /// check is due.
 pub fn body(lines: Bytes, content: Bytes) -> Body {
-    if content.is_empty() {
-        return Body::default();
-    }
-    let part = Part::read(described(&lines), content.clone());
-    let mut body = Body {
-        whole: content,
-        ..Body::default()
-    };
-    let kind = part.media_type();
-    let is = |multipart: &str| kind.eq_ignore_ascii_case(multipart);
-    if !is("multipart/mixed") && !is("multipart/related") {
-        if part.content_type.len == 0 {
-            // RFC 3261 §20.15: the field must be there if the body is not empty.
-            body.flaw = Some(flaw(0, "body without content type"));
+    let mut described = Described::default();
+    for (line, field) in fields(&lines) {
+        if let Some((name, value)) = field
+            && let Some(kind) = kind(name)
+        {
+            described.add(kind, line, value);
         }
-        body.parts.push(part);
-        return body;
     }
-    body.wrapper = part.lines.slice(range(part.content_type, part.lines.len()));
-    let split = part
-        .param("boundary")
-        .filter(|boundary| (1..=70).contains(&boundary.len()))
-        .ok_or(flaw(0, "multipart without usable boundary"))
-        .and_then(|boundary| split(&mut body, boundary));
-    if let Err(flaw) = split {
-        body.parts.clear();
-        body.flaw = Some(flaw);
-    }
-    body
+    described.body(&lines, content)
 }
 
 impl Body {
     /// Whether there is no body at all.
     pub fn is_empty(&self) -> bool {
-        self.whole.is_empty()
+        self.whole().is_empty()
     }
 
     /// The Content-Type of the whole, parameters included; empty if there is no body.
@@ -63,6 +44,81 @@ impl Body {
         match self.parts.first() {
             Some(part) if self.wrapper.is_empty() => part.content_type(),
             _ => core::str::from_utf8(&self.wrapper).unwrap_or_default(),
+        }
+    }
+}
+
+/// Which lines of a head describe the body, and what they say.
+#[derive(Debug, Default)]
+pub(super) struct Described {
+    /// From the first such line to the last.
+    lines: Range<usize>,
+    content_type: Span,
+    disposition: Span,
+    content_id: Span,
+}
+
+impl Described {
+    /// Adds a line that stands here, CRLF included, with its value there.
+    pub(super) fn add(&mut self, kind: Kind, line: Range<usize>, value: Span) {
+        if self.lines.is_empty() {
+            self.lines.start = line.start;
+        }
+        self.lines.end = line.end;
+        // The first of a kind counts, as for everyone else who reads it.
+        match kind {
+            Kind::Type if self.content_type.len == 0 => self.content_type = value,
+            Kind::Disposition if self.disposition.len == 0 => self.disposition = value,
+            Kind::Id if self.content_id.len == 0 => self.content_id = value,
+            _ => {}
+        }
+    }
+
+    /// The body of a message whose head these lines are.
+    pub(super) fn body(self, head: &Bytes, content: Bytes) -> Body {
+        let mut body = Body::default();
+        if content.is_empty() {
+            return body;
+        }
+        let value = read(head, self.content_type);
+        let kind = media_type(value);
+        let is = |multipart: &str| kind.eq_ignore_ascii_case(multipart);
+        if !is("multipart/mixed") && !is("multipart/related") {
+            if value.is_empty() {
+                // RFC 3261 §20.15: the field must be there if the body is not empty.
+                body.flaw = Some(flaw(0, "body without content type"));
+            }
+            body.parts.push(self.part(head, content));
+            return body;
+        }
+        body.whole = content;
+        body.wrapper = head.slice(range(self.content_type, head.len()));
+        let split = param(value, "boundary")
+            .filter(|boundary| (1..=70).contains(&boundary.len()))
+            .ok_or(flaw(0, "multipart without usable boundary"))
+            .and_then(|boundary| split(&mut body, boundary));
+        if let Err(flaw) = split {
+            body.parts.clear();
+            body.flaw = Some(flaw);
+        }
+        body
+    }
+
+    fn part(self, head: &Bytes, content: Bytes) -> Part {
+        let begin = self.lines.start;
+        let moved = |span: Span| match u32::try_from(begin) {
+            Ok(begin) if span.len > 0 => Span {
+                at: span.at.saturating_sub(begin),
+                len: span.len,
+            },
+            _ => Span::default(),
+        };
+        Part {
+            content_type: moved(self.content_type),
+            disposition: moved(self.disposition),
+            content_id: moved(self.content_id),
+            lines: head.slice(self.lines),
+            content,
         }
     }
 }
@@ -93,7 +149,7 @@ impl Part {
 
     /// The Content-Type without its parameters, in the case in which it came.
     pub fn media_type(&self) -> &str {
-        head(self.content_type())
+        media_type(self.content_type())
     }
 
     /// Whether the media type is this one. Case is ignored (RFC 2045 §5.1).
@@ -109,7 +165,7 @@ impl Part {
     /// The disposition type, `None` if there is no Content-Disposition: its default depends on the
     /// media type (RFC 3261 §20.11).
     pub fn disposition(&self) -> Option<&str> {
-        Some(head(read(&self.lines, self.disposition))).filter(|kind| !kind.is_empty())
+        Some(media_type(read(&self.lines, self.disposition))).filter(|kind| !kind.is_empty())
     }
 
     /// Whether the disposition type is this one. Case is ignored.
@@ -135,21 +191,22 @@ impl Part {
     /// Its Content-* header lines, each ended as it came; Content-Length is left out, and so is
     /// whatever else stands between them in the head of a message.
     pub fn mime_lines(&self) -> impl Iterator<Item = &str> {
-        let described =
-            |line: &&[u8]| describing(line).is_some_and(|(kind, _)| kind != Kind::Length);
-        let lines = logical(&self.lines).filter(described);
-        lines.map(|line| core::str::from_utf8(line).unwrap_or_default())
+        fields(&self.lines).filter_map(|(line, field)| {
+            let describes = kind(field?.0)? != Kind::Length;
+            describes.then(|| text(self.lines.get(line).unwrap_or_default()))
+        })
     }
 
     /// Whether the octets are in an encoding that must be undone first (`base64`,
     /// `quoted-printable`). SIP is clean for eight bits, so nobody needs one (RFC 3261 §7.4.1).
     pub fn is_encoded(&self) -> bool {
-        let value = logical(&self.lines)
-            .filter_map(describing)
-            .find(|(kind, _)| *kind == Kind::TransferEncoding);
+        let value = fields(&self.lines)
+            .filter_map(|(_, field)| field)
+            .find(|(name, _)| kind(name) == Some(Kind::TransferEncoding));
         value.is_some_and(|(_, value)| {
-            let is = |plain: &&[u8]| value.trim_ascii().eq_ignore_ascii_case(plain);
-            ![b"7bit".as_slice(), b"8bit", b"binary"].iter().any(is)
+            let value = read(&self.lines, value);
+            let is = |plain: &&str| value.eq_ignore_ascii_case(plain);
+            !["7bit", "8bit", "binary"].iter().any(is)
         })
     }
 
@@ -183,30 +240,6 @@ impl Part {
             });
         }
         Ok(&self.content)
-    }
-
-    fn read(lines: Bytes, content: Bytes) -> Self {
-        let mut part = Self {
-            content,
-            ..Self::default()
-        };
-        let mut at = 0;
-        for line in logical(&lines) {
-            if let Some((kind, value)) = describing(line) {
-                let begin = at + line.len() - value.trim_ascii_start().len();
-                let value = span(begin, begin + value.trim_ascii().len());
-                // The first of a kind counts, as for everyone else who reads it.
-                match kind {
-                    Kind::Type if part.content_type.len == 0 => part.content_type = value,
-                    Kind::Disposition if part.disposition.len == 0 => part.disposition = value,
-                    Kind::Id if part.content_id.len == 0 => part.content_id = value,
-                    _ => {}
-                }
-            }
-            at += line.len();
-        }
-        part.lines = lines;
-        part
     }
 }
 
@@ -304,8 +337,9 @@ fn free_number(parts: &[OutPart<'_>]) -> usize {
         .map_or(free.len(), |at| at + 1)
 }
 
+/// What a header field says of a body.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Type,
     Disposition,
     Id,
@@ -315,75 +349,63 @@ enum Kind {
 }
 
 /// What a header field says of a body; `None` for fields that say nothing of it.
-fn kind(name: &[u8]) -> Option<Kind> {
-    let name = name.trim_ascii_end();
-    // The compact forms of RFC 3261 §20.
+#[inline]
+pub(super) fn kind(name: &[u8]) -> Option<Kind> {
     match name {
-        b"c" | b"C" => return Some(Kind::Type),
-        b"l" | b"L" => return Some(Kind::Length),
-        b"e" | b"E" => return Some(Kind::Other),
-        _ => {}
+        // The compact forms of RFC 3261 §20.
+        [b'c' | b'C'] => Some(Kind::Type),
+        [b'l' | b'L'] => Some(Kind::Length),
+        [b'e' | b'E'] => Some(Kind::Other),
+        [b'c' | b'C', ..] => long_kind(name),
+        _ => None,
     }
-    let (content, rest) = name.split_at_checked(8)?;
-    if !content.eq_ignore_ascii_case(b"content-") {
-        return None;
-    }
-    let kinds = [
-        (b"type".as_slice(), Kind::Type),
+}
+
+fn long_kind(name: &[u8]) -> Option<Kind> {
+    const KINDS: [(&[u8], Kind); 5] = [
+        (b"type", Kind::Type),
         (b"disposition", Kind::Disposition),
         (b"id", Kind::Id),
         (b"transfer-encoding", Kind::TransferEncoding),
         (b"length", Kind::Length),
     ];
-    let known = kinds
-        .into_iter()
-        .find(|(known, _)| rest.eq_ignore_ascii_case(known));
-    Some(known.map_or(Kind::Other, |(_, kind)| kind))
-}
-
-/// The smallest run of lines that has all those that describe the body.
-fn described(lines: &Bytes) -> Bytes {
-    let (mut begin, mut end, mut at) = (None, 0, 0);
-    for line in logical(lines) {
-        let after = at + line.len();
-        if describing(line).is_some() {
-            begin = begin.or(Some(at));
-            end = after;
-        }
-        at = after;
-    }
-    lines.slice(begin.unwrap_or(end)..end)
-}
-
-/// What a line says of the body, and its value.
-fn describing(line: &[u8]) -> Option<(Kind, &[u8])> {
-    // Nearly all lines of a message are passed over here.
-    if !matches!(line.first()?.to_ascii_lowercase(), b'c' | b'e' | b'l') {
+    let (content, rest) = name.split_at_checked(8)?;
+    if !content.eq_ignore_ascii_case(b"content-") {
         return None;
     }
-    let (name, value) = line.split_at_checked(memchr(b':', line)?)?;
-    Some((kind(name)?, value.get(1..)?))
+    let known = KINDS
+        .iter()
+        .find(|(known, _)| rest.eq_ignore_ascii_case(known));
+    Some(known.map_or(Kind::Other, |(_, kind)| *kind))
 }
 
-/// The lines of a head with what is folded into them, line ends included.
-fn logical(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = text;
+/// The lines of a head with what is folded into them: where each stands, line end included, and if it
+/// has a colon its name and the place of its value.
+fn fields(head: &[u8]) -> impl Iterator<Item = (Range<usize>, Option<(&[u8], Span)>)> {
+    let mut begin = 0;
     core::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let mut end = 0;
+        let mut end = begin;
         loop {
-            let after = rest.get(end..).unwrap_or_default();
-            end += memchr(b'\n', after).map_or(after.len(), |at| at + 1);
-            match rest.get(end) {
+            let rest = head.get(end..).unwrap_or_default();
+            end += memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
+            match head.get(end) {
                 Some(b' ' | b'\t') => {}
                 _ => break,
             }
         }
-        let (line, after) = rest.split_at_checked(end)?;
-        rest = after;
-        Some(line)
+        let line = head.get(begin..end).filter(|line| !line.is_empty())?;
+        let field = memchr(b':', line).and_then(|colon| {
+            let (name, value) = line.split_at_checked(colon)?;
+            let value = value.get(1..)?.trim_ascii_start();
+            let at = end - value.len();
+            Some((
+                name.trim_ascii_end(),
+                span(at, at + value.trim_ascii_end().len()),
+            ))
+        });
+        let line = begin..end;
+        begin = end;
+        Some((line, field))
     })
 }
 
@@ -438,17 +460,22 @@ fn part(whole: &Bytes, begin: usize, next: Delimiter) -> Result<Part, Flaw> {
 /// # Errors
 ///
 /// Status 400: the lines are not UTF-8, or one of them is no header line.
-pub(super) fn entity(lines: Bytes, content: Bytes, mut at: usize) -> Result<Part, Flaw> {
-    core::str::from_utf8(&lines).map_err(|_| flaw(at, "part header is not UTF-8"))?;
-    for line in logical(&lines) {
-        let name = memchr(b':', line).and_then(|colon| line.get(..colon));
-        let name = name.unwrap_or_default().trim_ascii_end();
-        if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
-            return Err(flaw(at, "malformed part header"));
-        }
-        at += line.len();
+pub(super) fn entity(lines: Bytes, content: Bytes, at: usize) -> Result<Part, Flaw> {
+    if core::str::from_utf8(&lines).is_err() {
+        return Err(flaw(at, "part header is not UTF-8"));
     }
-    Ok(Part::read(lines, content))
+    let mut described = Described::default();
+    for (line, field) in fields(&lines) {
+        let (name, value) = field
+            .filter(|(name, _)| !name.is_empty() && name.iter().all(u8::is_ascii_graphic))
+            .ok_or(flaw(at + line.start, "malformed part header"))?;
+        if let Some(kind) = kind(name) {
+            described.add(kind, line, value);
+        }
+    }
+    // It keeps all of its head.
+    described.lines = 0..lines.len();
+    Ok(described.part(&lines, content))
 }
 
 /// Where the header ends and where the content begins: at the first empty line.
@@ -479,7 +506,7 @@ struct Delimiter {
 
 struct Delimiters<'a> {
     whole: &'a [u8],
-    boundary: &'a [u8],
+    boundary: memmem::Finder<'a>,
     at: usize,
 }
 
@@ -487,7 +514,7 @@ impl<'a> Delimiters<'a> {
     fn new(whole: &'a [u8], boundary: &'a str) -> Self {
         Self {
             whole,
-            boundary: boundary.as_bytes(),
+            boundary: memmem::Finder::new(boundary),
             at: 0,
         }
     }
@@ -501,7 +528,7 @@ impl<'a> Delimiters<'a> {
             [.., b'\n'] => at - 1,
             _ => return None,
         };
-        let rest = self.whole.get(at + 2 + self.boundary.len()..)?;
+        let rest = self.whole.get(at + 2 + self.boundary.needle().len()..)?;
         let last = rest.starts_with(b"--");
         let tail = if last { rest.get(2..)? } else { rest };
         // Blanks that somebody appended on the way are padding (RFC 2046 §5.1.1).
@@ -531,14 +558,19 @@ impl Iterator for Delimiters<'_> {
     type Item = Delimiter;
 
     fn next(&mut self) -> Option<Delimiter> {
-        let rest = self.whole.get(self.at..)?;
-        let found = memmem::find_iter(rest, b"--")
-            .map(|dashes| self.at + dashes)
-            .filter(|at| {
-                let word = self.whole.get(at + 2..).unwrap_or_default();
-                word.starts_with(self.boundary)
-            })
-            .find_map(|at| self.check(at))?;
+        let mut from = self.at;
+        let found = loop {
+            let word = from + self.boundary.find(self.whole.get(from..)?)?;
+            let dashes = word.checked_sub(2).filter(|dashes| {
+                let line = self.whole.get(*dashes..).unwrap_or_default();
+                *dashes >= self.at && line.starts_with(b"--")
+            });
+            match dashes.and_then(|at| self.check(at)) {
+                Some(found) => break found,
+                // A boundary may overlap itself.
+                None => from = word + 1,
+            }
+        };
         self.at = found.after;
         Some(found)
     }
@@ -580,11 +612,13 @@ fn closing_quote(text: &str) -> Option<usize> {
 }
 
 /// A header field value without its parameters.
-fn head(value: &str) -> &str {
-    value.split(';').next().unwrap_or_default().trim()
+fn media_type(value: &str) -> &str {
+    let end = value.bytes().position(|octet| octet == b';');
+    let kind = value.get(..end.unwrap_or(value.len()));
+    kind.unwrap_or_default().trim_ascii()
 }
 
-fn range(span: Span, within: usize) -> core::ops::Range<usize> {
+fn range(span: Span, within: usize) -> Range<usize> {
     let at = (span.at as usize).min(within);
     at..at.saturating_add(span.len as usize).min(within)
 }
@@ -602,10 +636,12 @@ pub(crate) fn span(begin: usize, end: usize) -> Span {
 }
 
 /// The text at a place; empty where it is not UTF-8.
-pub(crate) fn read(text: &[u8], span: Span) -> &str {
-    text.get(range(span, text.len()))
-        .and_then(|found| core::str::from_utf8(found).ok())
-        .unwrap_or_default()
+pub(crate) fn read(within: &[u8], span: Span) -> &str {
+    text(within.get(range(span, within.len())).unwrap_or_default())
+}
+
+fn text(octets: &[u8]) -> &str {
+    core::str::from_utf8(octets).unwrap_or_default()
 }
 
 fn flaw(at: usize, what: &'static str) -> Flaw {

@@ -4,18 +4,23 @@ use alloc::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 
-use self::fields::Scan;
+use self::fields::{Found, Scan};
 use self::text::Field;
-use super::mime;
-use super::uri::{bad, is_token};
-use crate::{Flaw, Method, Request, Response, Status, Uri};
+use super::octet::{NAME, TOKEN, run};
+use super::uri::bad;
+use crate::{Flaw, Head, Method, Request, Response, Status, Uri};
 
 mod address;
 mod fields;
 mod head;
 mod text;
+mod views;
 mod write;
 
+pub use views::{
+    Disposition, Feature, Package, Predicate, RAck, Reason, ReferredBy, Replaces, RetryAfter,
+    SubscriptionState, Warning,
+};
 pub use write::{ack_of, cancel_of, write_refusal, write_request, write_response};
 
 /// Header fields that a message may have, each repetition counted; above it the message is refused with 513.
@@ -23,9 +28,6 @@ pub const MAX_FIELDS: usize = 256;
 
 /// Octets that the start line and the header fields may have together; above it the message is refused with 513.
 pub const MAX_HEAD: usize = 65_535;
-
-/// Header fields up to which a head is read in place.
-const IN_PLACE: usize = 48;
 
 /// A SIP message.
 #[derive(Clone, Debug)]
@@ -38,8 +40,8 @@ pub enum Message {
 
 /// Reads one message: a datagram, or what [`frame`] found on a stream.
 ///
-/// Nothing is copied: head and body are slices of `input`. Only a head that is folded, has blanks before a colon, escaped
-/// control characters or more than 48 fields is written anew. CRLFs before the message are passed over (RFC 3261
+/// Nothing is copied: head and body are slices of `input`. Only a head that is folded or has blanks before a colon is
+/// written anew. CRLFs before the message are passed over (RFC 3261
 /// §7.5), and octets after the body are ignored (§18.3).
 ///
 /// # Errors
@@ -133,7 +135,6 @@ fn content_length(head: &[u8]) -> Result<u64, Flaw> {
         if found.is_some() {
             return Err(bad(at, "Content-Length is repeated"));
         }
-        let value = core::str::from_utf8(value).unwrap_or_default();
         found = Some(fields::length(value).ok_or(bad(at, "Content-Length is no number"))?);
     }
     found.ok_or(bad(0, "no Content-Length on a stream"))
@@ -164,6 +165,58 @@ impl Request {
     ///
     /// As [`parse`]; positions refer to the message as it would be written. A name or value with a CR or LF is a flaw: it
     /// would be read as something else.
+    ///
+    /// # Examples
+    ///
+    /// Sitting on a SIP stack that has a message type of its own, and giving the same back:
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use simple_im::{Flaw, Request};
+    ///
+    /// /// As the stack has it.
+    /// #[derive(Debug, PartialEq)]
+    /// struct Theirs {
+    ///     method: String,
+    ///     uri: String,
+    ///     headers: Vec<(String, String)>,
+    ///     body: Bytes,
+    /// }
+    ///
+    /// fn ours(theirs: &Theirs) -> Result<Request, Flaw> {
+    ///     let headers = theirs.headers.iter().map(|(name, value)| (&**name, &**value));
+    ///     Request::build(&theirs.method, &theirs.uri, headers, theirs.body.clone())
+    /// }
+    ///
+    /// fn theirs(ours: &Request) -> Theirs {
+    ///     let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    ///     Theirs {
+    ///         method: ours.method_name().to_owned(),
+    ///         uri: ours.uri.to_string(),
+    ///         headers: ours.head.headers().map(owned).collect(),
+    ///         body: ours.body.whole().clone(),
+    ///     }
+    /// }
+    ///
+    /// let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    /// let message = Theirs {
+    ///     method: "MESSAGE".to_owned(),
+    ///     uri: "sip:bob@example.com".to_owned(),
+    ///     headers: vec![
+    ///         header("Via", "SIP/2.0/TCP pc33.example.com;branch=z9hG4bK776sgdkse"),
+    ///         header("From", "<sip:alice@example.com>;tag=49583"),
+    ///         header("To", "<sip:bob@example.com>"),
+    ///         header("Call-ID", "asd88asd77a@pc33.example.com"),
+    ///         header("CSeq", "1 MESSAGE"),
+    ///         header("Content-Type", "text/plain"),
+    ///     ],
+    ///     body: Bytes::from_static(b"Watson, come here."),
+    /// };
+    /// let request = ours(&message)?;
+    /// assert_eq!(request.head.from().tag(), Some("49583"));
+    /// assert_eq!(theirs(&request), message);
+    /// # Ok::<(), Flaw>(())
+    /// ```
     pub fn build<'a>(
         method: &str,
         uri: &str,
@@ -177,6 +230,21 @@ impl Request {
         match build(head, [method, uri], headers, body)? {
             Message::Request(request) => Ok(request),
             Message::Response(_) => Err(bad(0, "method is no token")),
+        }
+    }
+}
+
+impl Request {
+    /// The method as it is written, also one that [`Method`] does not know.
+    pub fn method_name(&self) -> &str {
+        match self.method {
+            // CSeq names the same method, or there would be no request.
+            Method::Other => self
+                .head
+                .header("CSeq")
+                .and_then(|cseq| cseq.split([' ', '\t']).next_back())
+                .unwrap_or_default(),
+            method => method.as_str(),
         }
     }
 }
@@ -225,7 +293,7 @@ fn build<'a, const N: usize>(
 
 /// What the first line says.
 enum Start<'a> {
-    Request(&'a str, Method, Uri),
+    Request(&'a [u8], Method, Uri),
     Response(Status),
 }
 
@@ -246,16 +314,12 @@ fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
 
     let block_at = begin + end + 1;
     let block = rest.get(end + 1..).unwrap_or_default();
-    let mut slots = [httparse::EMPTY_HEADER; IN_PLACE];
-    let (scan, end) = match httparse::parse_headers(block, &mut slots) {
-        Ok(httparse::Status::Complete((length, found))) => {
-            let lines = input.slice(block_at..block_at + length.saturating_sub(2));
-            in_place(lines, block, length, found, method).map(|scan| (scan, length))
-        }
-        Ok(httparse::Status::Partial) => Err(bad(block.len(), "head has no end")),
-        Err(_) => anew(block, method),
-    }
-    .map_err(|flaw| Flaw {
+    let head = match in_place(block, method) {
+        Ok(Some((found, end))) => Ok((found, input.slice(block_at..block_at + end - 2), end)),
+        Ok(None) => anew(block, method),
+        Err(flaw) => Err(flaw),
+    };
+    let (found, lines, end) = head.map_err(|flaw| Flaw {
         at: block_at + flaw.at,
         ..flaw
     })?;
@@ -268,15 +332,19 @@ fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
         None => (input, block_at + end),
     };
     let there = content.len().saturating_sub(begin);
-    let length = match scan.content_length {
+    let length = match found.content_length {
         Some((at, length)) => usize::try_from(length)
             .ok()
             .filter(|length| *length <= there)
             .ok_or(bad(block_at + at, "Content-Length is larger than the body"))?,
         None => there,
     };
-    let head = scan.head;
-    let body = mime::body(head.lines.clone(), content.slice(begin..begin + length));
+    let content = content.slice(begin..begin + length);
+    let body = found.described.body(&lines, content);
+    let head = Head {
+        lines,
+        ..found.head
+    };
     Ok(match start {
         Start::Request(_, method, uri) => Message::Request(Request {
             method,
@@ -289,18 +357,21 @@ fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
 }
 
 fn start<'a>(input: &'a Bytes, at: usize, line: &'a [u8]) -> Result<Start<'a>, Flaw> {
-    let line = core::str::from_utf8(line)
-        .map_err(|error| bad(at + error.valid_up_to(), "start line is not UTF-8"))?;
-    let blank = |octet| octet == b' ';
-    let (first, rest) = cut(line, line.bytes().position(blank)).ok_or(bad(
+    let blank = |octet: &u8| *octet == b' ';
+    let (first, rest) = cut(line, line.iter().position(blank)).ok_or(bad(
         at,
         "start line is neither of a request nor of a response",
     ))?;
-    if first.contains('/') {
+    let (method, stranger) = run(first, TOKEN);
+    if stranger.contains(&b'/') {
         version(first, at)?;
-        let code = rest.split_once(' ').map_or(rest, |(code, _)| code);
-        return match code.parse::<u16>() {
-            Ok(status @ 100..=699) if code.len() == 3 => Ok(Start::Response(Status(status))),
+        let code = rest.split(blank).next().unwrap_or_default();
+        let code = fields::length(code).filter(|_| code.len() == 3);
+        return match code.and_then(|code| u16::try_from(code).ok()) {
+            Some(status @ 100..=699) if core::str::from_utf8(rest).is_ok() => {
+                Ok(Start::Response(Status(status)))
+            }
+            Some(100..=699) => Err(bad(at, "start line is not UTF-8")),
             _ => Err(bad(
                 at + first.len() + 1,
                 "status code is not from 100 to 699",
@@ -308,36 +379,32 @@ fn start<'a>(input: &'a Bytes, at: usize, line: &'a [u8]) -> Result<Start<'a>, F
         };
     }
     let uri_at = at + first.len() + 1;
-    let (uri, spoken) = cut(rest, rest.bytes().rposition(blank))
+    let (uri, spoken) = cut(rest, rest.iter().rposition(blank))
         .ok_or(bad(uri_at, "request line has no version"))?;
     version(spoken, uri_at + uri.len() + 1)?;
-    if first.is_empty() || !first.bytes().all(is_token) {
+    if method.is_empty() || !stranger.is_empty() {
         return Err(bad(at, "method is no token"));
     }
-    let uri = Uri::parse(input.slice(uri_at..uri_at + uri.len())).map_err(|flaw| Flaw {
+    let uri = Uri::parse_target(input.slice(uri_at..uri_at + uri.len())).map_err(|flaw| Flaw {
         at: uri_at + flaw.at,
         ..flaw
     })?;
-    if uri.0.contains(&b'?') && uri.headers().next().is_some() {
-        // RFC 3261 §19.1.1: never in a Request-URI, and never to be taken for header fields.
-        return Err(bad(uri_at, "Request-URI has header fields"));
-    }
-    Ok(Start::Request(first, Method::read(first), uri))
+    Ok(Start::Request(method, Method::of(method), uri))
 }
 
 /// The text around the blank at this place.
-fn cut(text: &str, at: Option<usize>) -> Option<(&str, &str)> {
+fn cut(text: &[u8], at: Option<usize>) -> Option<(&[u8], &[u8])> {
     let at = at?;
     Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
-fn version(text: &str, at: usize) -> Result<(), Flaw> {
-    if text.eq_ignore_ascii_case("SIP/2.0") {
+fn version(text: &[u8], at: usize) -> Result<(), Flaw> {
+    if text.eq_ignore_ascii_case(b"SIP/2.0") {
         return Ok(());
     }
     let sip = text
         .get(..4)
-        .is_some_and(|name| name.eq_ignore_ascii_case("SIP/"));
+        .is_some_and(|name| name.eq_ignore_ascii_case(b"SIP/"));
     Err(match sip {
         true => Flaw {
             at,
@@ -348,47 +415,79 @@ fn version(text: &str, at: usize) -> Result<(), Flaw> {
     })
 }
 
-/// Reads a head that stands as the grammar's short form has it. Flaws count from the head's first octet.
-fn in_place(
-    lines: Bytes,
-    block: &[u8],
-    length: usize,
-    found: &[httparse::Header<'_>],
-    method: Option<(&str, Method)>,
-) -> Result<Scan, Flaw> {
-    let base = block.as_ptr().addr();
-    let begin = |text: &[u8]| text.as_ptr().addr().saturating_sub(base);
-    // A lone LF ends a line for HTTP; taken for one here, it would let two readers see two messages.
-    let ends = found
-        .iter()
-        .skip(1)
-        .map(|field| begin(field.name.as_bytes()))
-        .chain([length.saturating_sub(2), length]);
-    for end in ends {
-        if !block
-            .get(..end)
-            .is_some_and(|line| line.ends_with(b"\r\n") || line.is_empty())
-        {
-            return Err(bad(end.saturating_sub(1), "line is not ended by CRLF"));
+/// Reads a head where it stands, and says where the body begins; `None` if it must be written anew first.
+fn in_place<'a>(
+    block: &'a [u8],
+    method: Option<(&'a [u8], Method)>,
+) -> Result<Option<(Found, usize)>, Flaw> {
+    let mut scan = Scan::new(block, method);
+    let (mut count, mut at) = (0, 0);
+    for end in memchr::memchr_iter(b'\n', block) {
+        let line = block.get(at..end).unwrap_or_default();
+        // A lone LF, taken for a line end here, would let two readers see two messages.
+        let line = line
+            .strip_suffix(b"\r")
+            .ok_or(bad(end, "line is not ended by CRLF"))?;
+        if line.is_empty() {
+            check(block.get(..at).unwrap_or_default(), count)?;
+            return Ok(Some((scan.finish()?, end + 1)));
+        }
+        if count == MAX_FIELDS {
+            return Err(too_many("too many header fields"));
+        }
+        let folded = matches!(block.get(end + 1), Some(b' ' | b'\t'));
+        if folded || !scan.line(at, line)? {
+            return Ok(None);
+        }
+        count += 1;
+        at = end + 1;
+    }
+    Err(bad(block.len(), "head has no end"))
+}
+
+/// What all lines of a head have to be, beside their grammar: UTF-8 without control characters, unless they are escaped.
+fn check(head: &[u8], lines: usize) -> Result<(), Flaw> {
+    // Counting is cheap, and each line ends with two. A chunk is short enough for a count in one octet.
+    let (mut controls, mut letters) = (0, 0);
+    for chunk in head.chunks(128) {
+        let count = |n: u8, octet: &u8| n.wrapping_add(u8::from(is_control(*octet)));
+        controls += usize::from(chunk.iter().fold(0, count));
+        letters |= chunk.iter().fold(0, |letters, octet| letters | octet);
+    }
+    if letters >= 0x80 {
+        core::str::from_utf8(head)
+            .map_err(|error| bad(error.valid_up_to(), "head is not UTF-8"))?;
+    }
+    match controls == lines * 2 {
+        true => Ok(()),
+        false => check_controls(head),
+    }
+}
+
+#[cold]
+fn check_controls(head: &[u8]) -> Result<(), Flaw> {
+    let mut octets = head.iter().enumerate();
+    while let Some((at, octet)) = octets.next() {
+        match octet {
+            b'\r' if head.get(at + 1) != Some(&b'\n') => return Err(bad(at, "CR without LF")),
+            b'\\' if head.get(at + 1) != Some(&b'\r') => {
+                octets.next();
+            }
+            b'\r' | b'\n' => {}
+            octet if is_control(*octet) => return Err(bad(at, "control character")),
+            _ => {}
         }
     }
-    let text = core::str::from_utf8(&lines)
-        .map_err(|error| bad(error.valid_up_to(), "head is not UTF-8"))?;
-    let fields = found.iter().map(|field| {
-        let at = begin(field.value);
-        (
-            field.name,
-            text.get(at..at + field.value.len()).unwrap_or_default(),
-        )
-    });
-    let mut scan = fields::scan(text, fields, method)?;
-    scan.head.lines = lines;
-    Ok(scan)
+    Ok(())
+}
+
+fn is_control(octet: u8) -> bool {
+    octet < b' ' && octet != b'\t' || octet == 0x7F
 }
 
 /// Writes a head anew, unfolded and without blanks before the colons, and reads that.
 #[cold]
-fn anew(block: &[u8], method: Option<(&str, Method)>) -> Result<(Scan, usize), Flaw> {
+fn anew(block: &[u8], method: Option<(&[u8], Method)>) -> Result<(Found, Bytes, usize), Flaw> {
     let mut written = Vec::with_capacity(block.len().min(MAX_HEAD));
     let mut origins = Vec::new();
     let mut end = None;
@@ -407,7 +506,7 @@ fn anew(block: &[u8], method: Option<(&str, Method)>) -> Result<(Scan, usize), F
         unfold(line, &mut written).map_err(|what| bad(at, what))?;
     }
     let end = end.ok_or(bad(block.len(), "head has no end"))?;
-    let lines = Bytes::from(written);
+    written.extend_from_slice(b"\r\n");
     let origin = |flaw: Flaw| {
         let line = origins
             .iter()
@@ -418,16 +517,10 @@ fn anew(block: &[u8], method: Option<(&str, Method)>) -> Result<(Scan, usize), F
             ..flaw
         }
     };
-    let text = core::str::from_utf8(&lines)
-        .map_err(|error| origin(bad(error.valid_up_to(), "head is not UTF-8")))?;
-    let fields = text::lines(&lines).filter_map(|line| {
-        let (name, value) = text::line(line)?;
-        let text = |piece| core::str::from_utf8(piece).ok();
-        Some((text(name)?, text(value)?))
-    });
-    let mut scan = fields::scan(text, fields, method).map_err(origin)?;
-    scan.head.lines = lines;
-    Ok((scan, end))
+    let found = in_place(&written, method).map_err(origin)?;
+    let (found, _) = found.ok_or(bad(0, "head cannot be unfolded"))?;
+    written.truncate(written.len() - 2);
+    Ok((found, Bytes::from(written), end))
 }
 
 fn unfold(line: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
@@ -438,7 +531,7 @@ fn unfold(line: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
     let colon = memchr::memchr(b':', line).ok_or("header field has no colon")?;
     let (name, value) = line.split_at_checked(colon).unwrap_or_default();
     let name = name.trim_ascii_end();
-    if name.is_empty() || !name.iter().all(|octet| is_token(*octet)) {
+    if name.is_empty() || !run(name, NAME).1.is_empty() {
         return Err("header field name is no token");
     }
     out.extend_from_slice(name);
@@ -453,14 +546,6 @@ fn unfold(line: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
         let piece = piece.trim_ascii();
         if piece.is_empty() {
             continue;
-        }
-        // Control characters may stand in a quoted pair and nowhere else.
-        let mut escaped = false;
-        for octet in piece {
-            if (*octet < b' ' && *octet != b'\t' || *octet == 0x7F) && !escaped {
-                return Err("control character");
-            }
-            escaped = *octet == b'\\' && !escaped;
         }
         out.push(b' ');
         out.extend_from_slice(piece);

@@ -1,11 +1,15 @@
 //! SIP, SIPS and tel URIs (RFC 3261 §19.1, RFC 3966).
 
+use alloc::string::String;
 use core::fmt::{self, Write as _};
 use core::hash::Hasher;
 use core::net::Ipv6Addr;
 
 use bytes::{Bytes, BytesMut};
 
+use super::octet::{
+    Class, HEADER, HOST, PARAM, PHONE, SCHEME, TOKEN, UNRESERVED, USER, is, offset, run,
+};
 use crate::{Flaw, Status, Uri};
 
 /// The parameters that a member's address loses when a request is formed from it (DR-05, CF-PM-10).
@@ -23,11 +27,27 @@ impl Uri {
     /// Status 416 for a scheme other than `sip`, `sips` and `tel` (RFC 3261 §8.2.2.1), 400 for anything
     /// that the grammar refuses.
     pub fn parse(text: Bytes) -> Result<Self, Flaw> {
-        match core::str::from_utf8(&text) {
-            Ok(checked) => check(checked)?,
-            Err(error) => return Err(bad(error.valid_up_to(), "URI is not UTF-8")),
+        match check(&text) {
+            Ok(_) => Ok(Self(text)),
+            Err(flaw) => match core::str::from_utf8(&text) {
+                Ok(_) => Err(flaw),
+                Err(error) => Err(bad(error.valid_up_to(), "URI is not UTF-8")),
+            },
         }
-        Ok(Self(text))
+    }
+
+    /// Checks a Request-URI.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`], and a URI with header fields, which are never to be taken for those of a message (RFC 3261
+    /// §19.1.1).
+    pub(super) fn parse_target(text: Bytes) -> Result<Self, Flaw> {
+        match check(&text) {
+            Ok(false) => Ok(Self(text)),
+            Ok(true) => Err(bad(0, "Request-URI has header fields")),
+            Err(_) => Self::parse(text),
+        }
     }
 
     /// The same URI with one more parameter, `name=value`, in storage of its own.
@@ -52,7 +72,7 @@ impl Uri {
     ///
     /// As [`Self::parse`]; nothing has been copied then.
     pub fn copy(text: &str) -> Result<Self, Flaw> {
-        check(text)?;
+        check(text.as_bytes())?;
         Ok(Self(Bytes::copy_from_slice(text.as_bytes())))
     }
 
@@ -94,6 +114,13 @@ impl Uri {
     /// taken for header fields of a message by themselves (RFC 3261 §19.1.5).
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         headers(self.split().headers)
+    }
+
+    /// The value of the first header field of that name that the URI carries, its escapes resolved, once (CC-66). Names
+    /// are compared without regard to case.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let (_, value) = self.headers().find(|(found, _)| same(found, name, true))?;
+        String::from_utf8(unescape(value).collect()).ok()
     }
 
     /// The URI without header fields and without the parameters `session`, `method` and `list`: what a request to a
@@ -189,7 +216,7 @@ impl Uri {
             let at = offset(self.as_str(), name);
             match value {
                 _ if found.is_some() => return Err(bad(at, "session parameter is repeated")),
-                Some(value) if !value.is_empty() && value.bytes().all(is_token) => {
+                Some(value) if !value.is_empty() && run(value.as_bytes(), TOKEN).1.is_empty() => {
                     found = Some(value)
                 }
                 _ => return Err(bad(at, "session parameter has no token for value")),
@@ -215,9 +242,9 @@ impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0
             .bytes()
-            .try_for_each(|octet| match class(octet) & UNRESERVED {
-                0 => write!(f, "%{octet:02X}"),
-                _ => f.write_char(char::from(octet)),
+            .try_for_each(|octet| match is(octet, UNRESERVED) {
+                true => f.write_char(char::from(octet)),
+                false => write!(f, "%{octet:02X}"),
             })
     }
 }
@@ -311,146 +338,144 @@ fn is_tel(scheme: &str) -> bool {
     scheme.eq_ignore_ascii_case("tel")
 }
 
-fn check(text: &str) -> Result<(), Flaw> {
-    let scheme = before(text, b':').0;
-    let known = match scheme.len() {
-        3 => scheme.eq_ignore_ascii_case("sip") || is_tel(scheme),
-        4 => scheme.eq_ignore_ascii_case("sips"),
-        _ => false,
-    };
-    if !known || scheme.len() == text.len() {
-        return Err(match is_scheme(scheme) && scheme.len() < text.len() {
-            true => Flaw {
+/// Checks a URI; one that passes is ASCII. Says whether it carries header fields.
+fn check(text: &[u8]) -> Result<bool, Flaw> {
+    let (scheme, rest) = run(text, SCHEME);
+    let is_scheme = |known: &[u8]| scheme.eq_ignore_ascii_case(known);
+    let rest = match rest.strip_prefix(b":") {
+        Some(rest) if is_scheme(b"sip") || is_scheme(b"sips") => address(text, rest)?,
+        Some(rest) if is_scheme(b"tel") => number(text, rest)?,
+        Some(_) if scheme.first().is_some_and(u8::is_ascii_alphabetic) => {
+            return Err(Flaw {
                 at: 0,
                 what: "URI has an unknown scheme",
                 status: Status(416),
-            },
-            false => bad(0, "URI has no scheme"),
-        });
-    }
-    let Some(split) = split(text) else {
-        return Err(bad(0, "URI has no host"));
-    };
-    let allowed = |part: &str, classes: u8, what: &'static str| match stranger(part, classes) {
-        Some(at) => Err(bad(offset(text, part) + at, what)),
-        None => Ok(()),
-    };
-    if is_tel(scheme) {
-        let number = split.userinfo.unwrap_or_default();
-        if !number.bytes().any(|octet| octet.is_ascii_hexdigit()) && number != "*" && number != "#"
-        {
-            return Err(bad(offset(text, number), "tel URI has no number"));
+            });
         }
-        let digits = number.strip_prefix('+').unwrap_or(number);
-        allowed(
-            digits,
-            DIGITS,
-            "character not allowed in a telephone number",
-        )?;
-    } else {
-        if let Some(userinfo) = split.userinfo {
-            let (user, password) = before(userinfo, b':');
-            if user.is_empty() {
-                return Err(bad(offset(text, userinfo), "URI has an empty user part"));
+        _ => return Err(bad(0, "URI has no scheme")),
+    };
+    let stranger = |rest: &[u8], what| Err(bad(text.len() - rest.len(), what));
+    let mut rest = rest;
+    while let [b';', param @ ..] = rest {
+        let (name, tail) = escaped_run(param, PARAM);
+        rest = match tail {
+            [] | [b';' | b'=' | b'?', ..] if name.is_empty() => {
+                return stranger(param, "URI has a parameter without a name");
             }
-            allowed(
-                user,
-                UNRESERVED | USER,
-                "character not allowed in the user part of a URI",
-            )?;
-            let password = password.strip_prefix(':').unwrap_or_default();
-            allowed(
-                password,
-                UNRESERVED | USER,
-                "character not allowed in the password of a URI",
-            )?;
-        }
-        check_host(split.host).map_err(|what| bad(offset(text, split.host), what))?;
-        if let Some(port) = split.port
-            && (port.parse::<u16>().is_err() || port.starts_with('+'))
-        {
-            return Err(bad(
-                offset(text, port),
-                "URI has a port that is no port number",
-            ));
-        }
+            [b'=', value @ ..] => escaped_run(value, PARAM).1,
+            _ => tail,
+        };
     }
-    // Most have none; `split` is dear.
-    if split.params.is_empty() && split.headers.is_empty() {
-        return Ok(());
-    }
-    for (name, value) in params(split.params) {
-        if name.is_empty() {
-            return Err(bad(
-                offset(text, name),
-                "URI has a parameter without a name",
-            ));
-        }
-        allowed(
-            name,
-            UNRESERVED | PARAM,
-            "character not allowed in a URI parameter",
-        )?;
-        allowed(
-            value.unwrap_or_default(),
-            UNRESERVED | PARAM,
-            "character not allowed in a URI parameter",
-        )?;
-    }
-    for (name, value) in headers(split.headers) {
-        allowed(
-            name,
-            UNRESERVED | HEADER,
-            "character not allowed in a URI header",
-        )?;
-        allowed(
-            value,
-            UNRESERVED | HEADER,
-            "character not allowed in a URI header",
-        )?;
-    }
-    Ok(())
-}
-
-fn check_host(host: &str) -> Result<(), &'static str> {
-    if host.is_empty() {
-        return Err("URI has no host");
-    }
-    let sound = match host.starts_with('[') {
-        true => ipv6(host).is_some(),
-        // The underscore is no letter of a host name, but in use.
-        false => host
-            .bytes()
-            .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_')),
+    let [b'?', headers @ ..] = rest else {
+        return match rest {
+            [] => Ok(false),
+            _ => stranger(rest, "character not allowed in a URI parameter"),
+        };
     };
-    sound
-        .then_some(())
-        .ok_or("URI has a host that is neither name nor address")
-}
-
-/// Whether this is the name of a URI scheme (RFC 3986 §3.1).
-pub(super) fn is_scheme(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text
-            .bytes()
-            .all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.'))
-}
-
-/// The first octet that is of none of these classes and no escape.
-fn stranger(text: &str, classes: u8) -> Option<usize> {
-    let mut rest = text.bytes();
-    let mut at = 0;
-    while let Some(octet) = rest.next() {
-        if class(octet) & classes == 0 {
-            if octet != b'%' || hex_pair(rest.clone()).is_none() {
-                return Some(at);
-            }
-            rest.nth(1);
-            at += 2;
+    for header in headers.split(|octet| *octet == b'&') {
+        let (_, tail) = escaped_run(header, HEADER);
+        let rest = match tail {
+            [b'=', value @ ..] => escaped_run(value, HEADER).1,
+            _ => tail,
+        };
+        if !rest.is_empty() {
+            let at = offset(text, rest);
+            return Err(bad(at, "character not allowed in a URI header"));
         }
-        at += 1;
     }
-    None
+    Ok(headers.iter().any(|octet| *octet != b'&'))
+}
+
+/// Checks userinfo, host and port of a SIP or SIPS URI, and gives the rest.
+fn address<'a>(text: &[u8], rest: &'a [u8]) -> Result<&'a [u8], Flaw> {
+    let flaw = |rest: &[u8], what| bad(offset(text, rest), what);
+    let mut host = rest;
+    // An unescaped `@` stands nowhere but after the userinfo, in which `;`, `?` and `/` are letters like others.
+    if let Some(at) = memchr::memchr(b'@', rest) {
+        let (userinfo, tail) = rest.split_at_checked(at).unwrap_or_default();
+        let (user, password) = escaped_run(userinfo, USER);
+        host = tail.get(1..).unwrap_or_default();
+        match password {
+            [] | [b':', ..] if user.is_empty() => {
+                return Err(flaw(userinfo, "URI has an empty user part"));
+            }
+            [] => {}
+            [b':', password @ ..] => {
+                let (_, stranger) = escaped_run(password, USER);
+                if !stranger.is_empty() {
+                    let what = "character not allowed in the password of a URI";
+                    return Err(flaw(stranger, what));
+                }
+            }
+            stranger => {
+                let what = "character not allowed in the user part of a URI";
+                return Err(flaw(stranger, what));
+            }
+        }
+    }
+    let no_host = "URI has a host that is neither name nor address";
+    let rest = match host {
+        [] | [b':' | b';' | b'?', ..] => return Err(flaw(host, "URI has no host")),
+        [b'[', ..] => {
+            let end = memchr::memchr(b']', host).map_or(host.len(), |at| at + 1);
+            let (address, rest) = host.split_at_checked(end).unwrap_or_default();
+            let address = core::str::from_utf8(address).ok().and_then(ipv6);
+            address.map(|_| rest).ok_or(flaw(host, no_host))?
+        }
+        _ => match run(host, HOST).1 {
+            rest @ ([] | [b':' | b';' | b'?', ..]) => rest,
+            _ => return Err(flaw(host, no_host)),
+        },
+    };
+    let port = match rest {
+        [] | [b';' | b'?', ..] => return Ok(rest),
+        [b':', port @ ..] => port,
+        other => other,
+    };
+    let end = port.iter().position(|octet| matches!(octet, b';' | b'?'));
+    let (digits, rest) = port
+        .split_at_checked(end.unwrap_or(port.len()))
+        .unwrap_or_default();
+    let digit = |number: u16, octet: &u8| {
+        let digit = octet.is_ascii_digit().then(|| u16::from(octet - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    if digits.is_empty() || digits.iter().try_fold(0, digit).is_none() {
+        return Err(flaw(port, "URI has a port that is no port number"));
+    }
+    Ok(rest)
+}
+
+/// Checks the number of a tel URI, and gives the rest.
+fn number<'a>(text: &[u8], rest: &'a [u8]) -> Result<&'a [u8], Flaw> {
+    let end = rest.iter().position(|octet| *octet == b';');
+    let (number, rest) = rest
+        .split_at_checked(end.unwrap_or(rest.len()))
+        .unwrap_or_default();
+    let has_digit = number.iter().any(u8::is_ascii_hexdigit);
+    if !has_digit && !matches!(number, b"*" | b"#") {
+        return Err(bad(offset(text, number), "tel URI has no number"));
+    }
+    let digits = number.strip_prefix(b"+").unwrap_or(number);
+    let (_, stranger) = escaped_run(digits, PHONE);
+    if !stranger.is_empty() {
+        let what = "character not allowed in a telephone number";
+        return Err(bad(offset(text, stranger), what));
+    }
+    Ok(rest)
+}
+
+/// The octets of the class and the escapes in front, and the rest.
+fn escaped_run(text: &[u8], class: Class) -> (&[u8], &[u8]) {
+    let mut rest = run(text, class).1;
+    while let [b'%', high, low, tail @ ..] = rest
+        && high.is_ascii_hexdigit()
+        && low.is_ascii_hexdigit()
+    {
+        rest = run(tail, class).1;
+    }
+    text.split_at_checked(text.len() - rest.len())
+        .unwrap_or((text, b""))
 }
 
 fn same_host(a: &str, b: &str) -> bool {
@@ -520,7 +545,9 @@ fn same_number(a: &Split<'_>, b: &Split<'_>) -> bool {
 }
 
 fn is_number(text: &str) -> bool {
-    stranger(text.strip_prefix('+').unwrap_or(text), DIGITS).is_none()
+    escaped_run(text.strip_prefix('+').unwrap_or(text).as_bytes(), PHONE)
+        .1
+        .is_empty()
 }
 
 fn same_digits(a: &str, b: &str) -> bool {
@@ -579,81 +606,6 @@ impl Hasher for Fnv {
     fn finish(&self) -> u64 {
         self.0
     }
-}
-
-const UNRESERVED: u8 = 1;
-/// User part and password, beside the unreserved.
-const USER: u8 = 2;
-const PARAM: u8 = 4;
-const HEADER: u8 = 8;
-/// Digits and visual separators of a telephone number (RFC 3966 §3).
-const DIGITS: u8 = 16;
-const TOKEN: u8 = 32;
-/// What a header field parameter may have for value without quotes.
-const VALUE: u8 = 64;
-/// Neither blank nor control character, nor what brackets a URI.
-const VISIBLE: u8 = 128;
-
-static CLASSES: [u8; 256] = classes();
-
-const fn classes() -> [u8; 256] {
-    const fn set(mut table: [u8; 256], octets: &[u8], keep: u8, add: u8) -> [u8; 256] {
-        let mut rest = octets;
-        while let [octet, tail @ ..] = rest {
-            if let Some(slot) = table.split_at_mut(*octet as usize).1.first_mut() {
-                *slot = *slot & keep | add;
-            }
-            rest = tail;
-        }
-        table
-    }
-    const fn add(table: [u8; 256], octets: &[u8], class: u8) -> [u8; 256] {
-        set(table, octets, !0, class)
-    }
-    const fn remove(table: [u8; 256], octets: &[u8], class: u8) -> [u8; 256] {
-        set(table, octets, !class, 0)
-    }
-    const ALPHANUM: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    let mut table = [VALUE | VISIBLE; 256];
-    table = remove(table, b"<>\"\x7F", VALUE | VISIBLE);
-    table = remove(table, b";,", VALUE);
-    let mut control = 0;
-    while control <= b' ' {
-        table = remove(table, &[control], VALUE | VISIBLE);
-        control += 1;
-    }
-    table = add(table, ALPHANUM, UNRESERVED | TOKEN);
-    table = add(table, b"-_.!~*'()", UNRESERVED);
-    table = add(table, b"&=+$,;?/", USER);
-    table = add(table, b"[]/:&+$", PARAM);
-    table = add(table, b"[]/?:+$", HEADER);
-    table = add(table, b"0123456789abcdefABCDEF*#-.()", DIGITS);
-    add(table, b"-.!%*_+`'~", TOKEN)
-}
-
-fn class(octet: u8) -> u8 {
-    CLASSES.get(usize::from(octet)).copied().unwrap_or(0)
-}
-
-/// Whether a token may hold the octet (RFC 3261 §25.1).
-pub(super) fn is_token(octet: u8) -> bool {
-    class(octet) & TOKEN != 0
-}
-
-/// Whether a header field parameter's value may hold the octet without quotes.
-pub(super) fn is_value(octet: u8) -> bool {
-    class(octet) & VALUE != 0
-}
-
-/// Whether a URI may stand around the octet: neither blank, control character, quote nor angle bracket.
-pub(super) fn is_visible(octet: u8) -> bool {
-    class(octet) & VISIBLE != 0
-}
-
-/// Where `part`, a piece of `whole`, begins in it.
-pub(super) fn offset(whole: &str, part: &str) -> usize {
-    let (whole_at, part_at) = (whole.as_ptr().addr(), part.as_ptr().addr());
-    part_at.saturating_sub(whole_at).min(whole.len())
 }
 
 /// A flaw to be answered with 400.

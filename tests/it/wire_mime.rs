@@ -144,6 +144,16 @@ fn a_boundary_may_be_quoted_and_case_does_not_matter() {
 }
 
 #[test]
+fn a_boundary_may_overlap_itself() {
+    let content = "------\r\n\r\n-------\r\n------\r\n\r\ny\r\n--------\r\n";
+    let body = body("multipart/mixed;boundary=----", content);
+    let parts = body.parts().unwrap();
+    assert_eq!(parts.len(), 2);
+    assert_eq!(parts[0].content().as_ref(), b"-------");
+    assert_eq!(parts[1].content().as_ref(), b"y");
+}
+
+#[test]
 fn other_bodies_are_one_part_with_the_header_lines_of_the_message() {
     let lines = "Via: x\r\nc: Text/Plain;charset=\"a;b\"\r\nTo: y\r\n\
         Content-Disposition: Render ; Handling=Optional\r\nl: 2\r\nContent-ID: <a@b>\r\nCSeq: 1 X\r\n";

@@ -22,6 +22,8 @@ mod torture;
 
 mod uri;
 
+mod views;
+
 mod write;
 
 /// Text with LF line ends as octets with CRLF.

@@ -1,7 +1,8 @@
 //! name-addr and addr-spec (RFC 3261 §20.10, §25.1).
 
-use super::text::{Param, blanks, is_uri, quoted, span_of, token};
+use super::text::{Param, blanks, is_uri, quoted, span_of, token, utf8};
 use crate::Address;
+use crate::wire::octet::{VALUE, VISIBLE, run};
 
 impl<'a> Address<'a> {
     /// Reads one value of From, To, Contact, Route and the like; `None` if it is none.
@@ -10,33 +11,13 @@ impl<'a> Address<'a> {
     /// brackets, what follows the first `;` belongs to the header field, and neither comma nor question mark may occur
     /// (RFC 3261 §20).
     pub fn read(text: &'a str) -> Option<Self> {
-        let (address, rest) = Self::first(text)?;
-        rest.is_empty().then_some(address)
-    }
-
-    /// The value in front, and the rest: empty or from the comma on.
-    pub(super) fn first(text: &'a str) -> Option<(Self, &'a str)> {
-        let text = blanks(text);
-        let (uri, params) = match bracketed(text) {
-            Some(rest) => {
-                let (uri, rest) = span_of(rest, |octet| octet != b'>');
-                (uri, rest.strip_prefix('>')?)
-            }
-            None => {
-                let (uri, _) = span_of(text, |octet| !matches!(octet, b';' | b',' | b' ' | b'\t'));
-                if uri.contains('?') {
-                    return None;
-                }
-                (uri, text.get(uri.len()..)?)
-            }
-        };
-        let rest = Param::skip(params);
-        if !is_uri(uri) || !(rest.is_empty() || rest.starts_with(',')) {
-            return None;
+        match first(text.as_bytes())? {
+            ((uri, params), b"") => Some(Self {
+                uri: utf8(uri),
+                params: utf8(params),
+            }),
+            _ => None,
         }
-        let params = params.get(..params.len().saturating_sub(rest.len()))?;
-        let params = params.trim_ascii();
-        Some((Self { uri, params }, rest))
     }
 
     /// The tag.
@@ -47,35 +28,59 @@ impl<'a> Address<'a> {
     /// The value of the header field parameter of that name: `None` without the parameter, `Some(None)` for one without
     /// value. Names are compared without regard to case; quotes around the value are taken off.
     pub fn param(&self, name: &str) -> Option<Option<&'a str>> {
-        Param::all(self.params)
-            .find_map(|param| param.name.eq_ignore_ascii_case(name).then_some(param.value))
+        Param::all(self.params.as_bytes())
+            .find(|param| param.name.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|param| param.value.map(utf8))
     }
 
     /// Whether a boolean feature (RFC 3840 §9) is said to be there: the header field parameter, never one of the URI,
     /// without value or with `TRUE` (CC-42).
     pub fn feature(&self, name: &str) -> bool {
-        Param::all(self.params).any(|param| param.is_feature(name))
+        Param::all(self.params.as_bytes()).any(|param| param.is_feature(name))
     }
 }
 
-/// What follows the display name and the opening bracket; `None` for an addr-spec.
-fn bracketed(text: &str) -> Option<&str> {
-    if let Some(inner) = text.strip_prefix('<') {
-        return Some(inner);
+/// The octets of an [`Address`]: URI and parameters.
+pub(super) type Octets<'a> = (&'a [u8], &'a [u8]);
+
+/// The value in front, and the rest: empty or from the comma on.
+pub(super) fn first(text: &[u8]) -> Option<(Octets<'_>, &[u8])> {
+    let text = blanks(text);
+    let (uri, params) = match bracketed(text) {
+        Some(rest) => {
+            let (uri, rest) = run(rest, VISIBLE);
+            (uri, rest.strip_prefix(b">")?)
+        }
+        None => {
+            let (uri, rest) = run(text, VALUE);
+            if uri.contains(&b'?') {
+                return None;
+            }
+            (uri, rest)
+        }
+    };
+    let rest = Param::skip(params);
+    if !is_uri(uri) || !matches!(rest, [] | [b',', ..]) {
+        return None;
     }
+    let (params, _) = params.split_at_checked(params.len().saturating_sub(rest.len()))?;
+    Some(((uri, params.trim_ascii()), rest))
+}
+
+/// What follows the display name and the opening bracket; `None` for an addr-spec.
+fn bracketed(text: &[u8]) -> Option<&[u8]> {
     let mut rest = match quoted(text) {
         Some((_, rest)) => blanks(rest),
         None => text,
     };
     loop {
-        if let Some(inner) = rest.strip_prefix('<') {
+        if let [b'<', inner @ ..] = rest {
             return Some(inner);
         }
         // Letters beyond ASCII must be quoted, but often are not; nothing else begins with them.
-        let (word, tail) = span_of(rest, |octet| octet >= 0x80);
-        let (word, tail) = match word {
-            "" => token(rest),
-            word => (word, tail),
+        let (word, tail) = match span_of(rest, |octet| octet >= 0x80) {
+            ([], _) => token(rest),
+            letters => letters,
         };
         if word.is_empty() {
             return None;

@@ -2,69 +2,115 @@
 
 use bytes::Bytes;
 
-use super::text::{Field, Param, blanks, list, number, span, span_of, token};
-use crate::message::{Address, Head, OptionTags, Place, Preference, Privacy, SessionExpires, Span};
+use super::address;
+use super::text::{Field, Param, blanks, list, number, token, trimmed};
+use crate::message::{Head, OptionTags, Place, Preference, Privacy, SessionExpires, Span};
 use crate::profile::Refresher;
-use crate::wire::uri::{bad, is_value, offset};
+use crate::wire::mime::{self, Described, Kind, span};
+use crate::wire::octet::{NAME, VALUE, offset, run};
+use crate::wire::uri::bad;
 use crate::{Flaw, Method, Methods};
 
 /// The feature tag of the service, and the one of its large message mode (D-30).
 const IM: &str = "+g.oma.sip-im";
 const LARGE_MESSAGE: &str = "+g.oma.sip-im.large-message";
 
-/// What one pass finds.
-pub(super) struct Scan {
+/// What a head says of itself, its body and its length.
+pub(super) struct Found {
+    /// Its lines are for the caller to put there.
     pub(super) head: Head,
     /// The Content-Length and where it stands.
     pub(super) content_length: Option<(usize, u64)>,
+    pub(super) described: Described,
 }
 
-/// Reads the fields, slices of `text`, of a request with this method or of a response. The head's lines are for the
-/// caller to put there.
-pub(super) fn scan<'a>(
-    text: &'a str,
-    fields: impl Iterator<Item = (&'a str, &'a str)>,
-    method: Option<(&str, Method)>,
-) -> Result<Scan, Flaw> {
-    let mut head = Head {
-        lines: Bytes::new(),
-        from: Place::default(),
-        to: Place::default(),
-        call_id: Span::default(),
-        contact: Place::default(),
-        cseq: 0,
-        cseq_method: Method::Other,
-        max_forwards: None,
-        session_expires: None,
-        min_se: None,
-        allow: None,
-        supported: OptionTags::default(),
-        required: OptionTags::default(),
-        privacy: Privacy::default(),
-        preference: Preference::default(),
-    };
-    let mut content_length = None;
-    let mut seen = 0u32;
-    let mut public = false;
+/// A head that is being read.
+pub(super) struct Scan<'a> {
+    /// The octets in which the lines stand; places and flaws count from the first.
+    text: &'a [u8],
+    /// The method of the request line, as text and as value.
+    method: Option<(&'a [u8], Method)>,
+    found: Found,
+    /// A bit for each [`Field`].
+    seen: u32,
+}
 
-    for (name, value) in fields {
-        let field = Field::of(name.as_bytes());
-        if field == Field::Other {
-            continue;
+impl<'a> Scan<'a> {
+    pub(super) fn new(text: &'a [u8], method: Option<(&'a [u8], Method)>) -> Self {
+        let head = Head {
+            lines: Bytes::new(),
+            from: Place::default(),
+            to: Place::default(),
+            call_id: Span::default(),
+            contact: Place::default(),
+            cseq: 0,
+            cseq_method: Method::Other,
+            max_forwards: None,
+            session_expires: None,
+            min_se: None,
+            allow: None,
+            supported: OptionTags::default(),
+            required: OptionTags::default(),
+            privacy: Privacy::default(),
+            preference: Preference::default(),
+        };
+        Self {
+            text,
+            method,
+            found: Found {
+                head,
+                content_length: None,
+                described: Described::default(),
+            },
+            seen: 0,
         }
-        let at = offset(text, value);
+    }
+
+    /// Reads the line that begins at `at`, its CRLF not included, and says whether it was `name:value` without blanks before
+    /// the colon.
+    pub(super) fn line(&mut self, at: usize, line: &'a [u8]) -> Result<bool, Flaw> {
+        let (name, value) = run(line, NAME);
+        let ([_, ..], [b':', value @ ..]) = (name, value) else {
+            return Ok(false);
+        };
+        let value = trimmed(value);
+        let field = Field::of(name);
+        let kind = match field {
+            Field::ContentType => Some(Kind::Type),
+            Field::ContentLength => Some(Kind::Length),
+            Field::Other => mime::kind(name),
+            _ => None,
+        };
+        if let Some(kind) = kind {
+            let line = at..at + line.len() + 2;
+            self.found.described.add(kind, line, self.place(value));
+        }
+        if field != Field::Other {
+            self.field(field, value)?;
+        }
+        Ok(true)
+    }
+
+    fn field(&mut self, field: Field, value: &'a [u8]) -> Result<(), Flaw> {
+        let at = offset(self.text, value);
+        let head = &mut self.found.head;
         let bit = 1 << field as u32;
-        if field.is_single() && seen & bit != 0 {
+        let repeated = self.seen & bit != 0;
+        if repeated && field.is_single() {
             return Err(bad(at, "header field is repeated"));
         }
+        self.seen |= bit;
         match field {
-            Field::From => head.from = address(text, value, "From is no address")?,
-            Field::To => head.to = address(text, value, "To is no address")?,
-            Field::CallId => head.call_id = call_id(text, value)?,
-            Field::CSeq => (head.cseq, head.cseq_method) = cseq(at, value, method)?,
+            Field::From => self.found.head.from = self.address(value, "From is no address")?,
+            Field::To => self.found.head.to = self.address(value, "To is no address")?,
+            Field::CallId if !is_word(value) => return Err(bad(at, "Call-ID is no word")),
+            Field::CallId => self.found.head.call_id = self.place(value),
+            Field::CSeq => (head.cseq, head.cseq_method) = cseq(at, value, self.method)?,
             Field::Via if !is_via(value) => return Err(bad(at, "Via is malformed")),
-            Field::Contact if seen & bit == 0 && value != "*" => {
-                head.contact = contact(text, value)?
+            Field::Contact if !repeated && value != b"*" => {
+                // The first of perhaps several.
+                let (contact, _) = address::first(value).ok_or(bad(at, "Contact is no address"))?;
+                self.found.head.contact = self.place_of(contact);
             }
             Field::MaxForwards => {
                 let hops = length(value).and_then(|hops| u8::try_from(hops).ok());
@@ -72,7 +118,7 @@ pub(super) fn scan<'a>(
             }
             Field::ContentLength => {
                 let length = length(value).ok_or(bad(at, "Content-Length is no number"))?;
-                content_length = Some((at, length));
+                self.found.content_length = Some((at, length));
             }
             Field::SessionExpires => head.session_expires = Some(session_expires(at, value)?),
             Field::MinSe => {
@@ -86,73 +132,81 @@ pub(super) fn scan<'a>(
             Field::Supported => head.supported = list(value).fold(head.supported, with_option),
             Field::Require => head.required = list(value).fold(head.required, with_option),
             Field::Privacy => {
-                for asked in value.split([';', ',']).map(str::trim_ascii) {
-                    public |= asked.eq_ignore_ascii_case("none");
-                    head.privacy.id |= asked.eq_ignore_ascii_case("id");
-                    head.privacy.critical |= asked.eq_ignore_ascii_case("critical");
+                for asked in value.split(|octet| matches!(octet, b';' | b',')) {
+                    asking(&mut head.privacy, asked.trim_ascii());
                 }
             }
             Field::AcceptContact => head.preference = list(value).fold(head.preference, preferring),
             _ => {}
         }
-        seen |= bit;
+        Ok(())
     }
-    // `none` means none, whatever stands beside it (RFC 3323 §4.2, CC-98).
-    head.privacy.id &= !public;
 
-    let mut needed = [
-        (Field::From, "no From"),
-        (Field::To, "no To"),
-        (Field::CallId, "no Call-ID"),
-        (Field::CSeq, "no CSeq"),
-        (Field::Via, "no Via"),
-    ]
-    .into_iter()
-    // Whether a response came the way of its request is known below.
-    .filter(|(field, _)| *field != Field::Via || method.is_some());
-    if let Some((_, what)) = needed.find(|(field, _)| seen & (1 << *field as u32) == 0) {
-        return Err(bad(0, what));
+    /// What the lines say together.
+    pub(super) fn finish(mut self) -> Result<Found, Flaw> {
+        // `none` means none, whatever stands beside it (RFC 3323 §4.2, CC-98).
+        let privacy = &mut self.found.head.privacy;
+        if privacy.none {
+            *privacy = Privacy {
+                none: true,
+                critical: privacy.critical,
+                ..Privacy::default()
+            };
+        }
+        let needed = [
+            (Field::From, "no From"),
+            (Field::To, "no To"),
+            (Field::CallId, "no Call-ID"),
+            (Field::CSeq, "no CSeq"),
+            (Field::Via, "no Via"),
+        ];
+        for (field, what) in needed {
+            // Whether a response came the way of its request is known below.
+            let spared = field == Field::Via && self.method.is_none();
+            if self.seen & (1 << field as u32) == 0 && !spared {
+                return Err(bad(0, what));
+            }
+        }
+        Ok(self.found)
     }
-    Ok(Scan {
-        head,
-        content_length,
-    })
+
+    fn address(&self, value: &[u8], what: &'static str) -> Result<Place, Flaw> {
+        match address::first(value) {
+            Some((address, b"")) => Ok(self.place_of(address)),
+            _ => Err(bad(offset(self.text, value), what)),
+        }
+    }
+
+    fn place_of(&self, (uri, params): address::Octets<'_>) -> Place {
+        Place {
+            uri: self.place(uri),
+            params: self.place(params),
+        }
+    }
+
+    fn place(&self, part: &[u8]) -> Span {
+        let at = offset(self.text, part);
+        span(at, at + part.len())
+    }
 }
 
 /// A number of octets or hops; leading zeros are allowed.
-pub(super) fn length(value: &str) -> Option<u64> {
-    let digits = value.bytes().all(|octet| octet.is_ascii_digit());
-    digits.then(|| value.parse().ok()).flatten()
+pub(super) fn length(value: &[u8]) -> Option<u64> {
+    let digit = |number: u64, octet: &u8| {
+        let digit = octet.is_ascii_digit().then(|| u64::from(octet - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    };
+    let length = value.iter().try_fold(0, digit)?;
+    (!value.is_empty()).then_some(length)
 }
 
-fn place(text: &str, address: &Address<'_>) -> Place {
-    Place {
-        uri: span(text, address.uri),
-        params: span(text, address.params),
-    }
-}
-
-fn address(text: &str, value: &str, what: &'static str) -> Result<Place, Flaw> {
-    let address = Address::read(value).ok_or(bad(offset(text, value), what))?;
-    Ok(place(text, &address))
-}
-
-/// The first of perhaps several.
-fn contact(text: &str, value: &str) -> Result<Place, Flaw> {
-    let (address, _) =
-        Address::first(value).ok_or(bad(offset(text, value), "Contact is no address"))?;
-    Ok(place(text, &address))
-}
-
-fn call_id(text: &str, value: &str) -> Result<Span, Flaw> {
-    if value.is_empty() || value.bytes().any(|octet| octet <= b' ' || octet == 0x7F) {
-        return Err(bad(offset(text, value), "Call-ID is no word"));
-    }
-    Ok(span(text, value))
+fn is_word(value: &[u8]) -> bool {
+    let stranger = |found, octet: &u8| found | (*octet <= b' ') | (*octet == 0x7F);
+    !value.is_empty() && !value.iter().fold(false, stranger)
 }
 
 /// RFC 3261 §8.1.1.5: less than 2^31, and of a request the method of its request line.
-fn cseq(at: usize, value: &str, method: Option<(&str, Method)>) -> Result<(u32, Method), Flaw> {
+fn cseq(at: usize, value: &[u8], method: Option<(&[u8], Method)>) -> Result<(u32, Method), Flaw> {
     let (sequence, rest) = number(value)
         .filter(|(sequence, _)| *sequence < 1 << 31)
         .ok_or(bad(at, "CSeq has no number below 2^31"))?;
@@ -163,70 +217,68 @@ fn cseq(at: usize, value: &str, method: Option<(&str, Method)>) -> Result<(u32, 
     match method {
         Some((text, method)) if text == name => Ok((sequence, method)),
         Some(_) => Err(bad(at, "CSeq names another method than the request line")),
-        None => Ok((sequence, Method::read(name))),
+        None => Ok((sequence, Method::of(name))),
     }
 }
 
 /// Whether every value is `SIP/2.0/transport host[:port][;params]`, blanks allowed where the grammar has them.
 /// What it says is the transport's business; that it can be copied into a response is ours.
-fn is_via(value: &str) -> bool {
-    let slash = |text| blanks(text).strip_prefix('/').map(blanks);
-    let one = |text| {
-        let (protocol, rest) = token(text);
-        let (version, rest) = token(slash(rest)?);
-        let (transport, rest) = token(slash(rest)?);
-        let host = blanks(rest);
-        let (sent_by, rest) = span_of(host, is_value);
-        let rest = match blanks(rest).strip_prefix(':') {
-            Some(port) => number(blanks(port))?.1,
-            None => rest,
-        };
-        let whole = [protocol, version, transport, sent_by]
-            .iter()
-            .all(|part| !part.is_empty());
-        (whole && host.len() < value.len()).then(|| Param::skip(rest))
-    };
+fn is_via(value: &[u8]) -> bool {
     let mut rest = value;
     loop {
-        match one(rest) {
-            Some("") => return true,
-            Some(tail) => match tail.strip_prefix(',') {
-                Some(next) => rest = blanks(next),
-                None => return false,
-            },
-            None => return false,
+        match via(rest) {
+            Some(b"") => return true,
+            Some([b',', next @ ..]) => rest = blanks(next),
+            _ => return false,
         }
     }
 }
 
-fn delta(value: &str) -> Option<u32> {
+/// What follows the value in front.
+fn via(text: &[u8]) -> Option<&[u8]> {
+    let slash = |text| blanks(text).strip_prefix(b"/").map(blanks);
+    let (protocol, rest) = token(text);
+    let (version, rest) = token(slash(rest)?);
+    let (transport, rest) = token(slash(rest)?);
+    let (sent_by, rest) = run(blanks(rest), VALUE);
+    let rest = match blanks(rest).strip_prefix(b":") {
+        Some(port) => number(blanks(port))?.1,
+        None => rest,
+    };
+    let whole = [protocol, version, transport, sent_by]
+        .iter()
+        .all(|part| !part.is_empty());
+    whole.then(|| Param::skip(rest))
+}
+
+fn delta(value: &[u8]) -> Option<u32> {
     let (seconds, rest) = number(value)?;
     Param::skip(rest).is_empty().then_some(seconds)
 }
 
-fn session_expires(at: usize, value: &str) -> Result<SessionExpires, Flaw> {
+fn session_expires(at: usize, value: &[u8]) -> Result<SessionExpires, Flaw> {
     let seconds = delta(value)
         .filter(|seconds| *seconds > 0)
         .ok_or(bad(at, "Session-Expires is no number of seconds"))?;
-    let (_, params) = span_of(value, |octet| octet.is_ascii_digit());
-    let refresher = Param::all(params).find(|param| param.name.eq_ignore_ascii_case("refresher"));
+    let (_, params) = number(value).unwrap_or_default();
+    let refresher = Param::all(params).find(|param| param.name.eq_ignore_ascii_case(b"refresher"));
     let refresher = match refresher.map(|param| param.value.unwrap_or_default()) {
         None => None,
-        Some(role) if role.eq_ignore_ascii_case("uac") => Some(Refresher::Uac),
-        Some(role) if role.eq_ignore_ascii_case("uas") => Some(Refresher::Uas),
+        Some(role) if role.eq_ignore_ascii_case(b"uac") => Some(Refresher::Uac),
+        Some(role) if role.eq_ignore_ascii_case(b"uas") => Some(Refresher::Uas),
         Some(_) => return Err(bad(at, "refresher is neither uac nor uas")),
     };
     Ok(SessionExpires { seconds, refresher })
 }
 
-fn allowing(allow: Methods, name: &str) -> Methods {
-    match Method::read(name) {
+fn allowing(allow: Methods, name: &[u8]) -> Methods {
+    match Method::of(name) {
         Method::Other => allow,
         method => allow.with(method),
     }
 }
 
-fn with_option(mut tags: OptionTags, name: &str) -> OptionTags {
+fn with_option(mut tags: OptionTags, name: &[u8]) -> OptionTags {
     match option(&mut tags, name) {
         Some(known) => *known = true,
         None => tags.other = true,
@@ -235,8 +287,8 @@ fn with_option(mut tags: OptionTags, name: &str) -> OptionTags {
 }
 
 /// The place of an option tag that this crate knows.
-fn option<'a>(tags: &'a mut OptionTags, name: &str) -> Option<&'a mut bool> {
-    let is = |tag: &str| name.eq_ignore_ascii_case(tag);
+fn option<'a>(tags: &'a mut OptionTags, name: &[u8]) -> Option<&'a mut bool> {
+    let is = |tag: &str| name.eq_ignore_ascii_case(tag.as_bytes());
     match name.len() {
         5 if is("timer") => Some(&mut tags.timer),
         6 if is("100rel") => Some(&mut tags.reliable),
@@ -248,13 +300,28 @@ fn option<'a>(tags: &'a mut OptionTags, name: &str) -> Option<&'a mut bool> {
 }
 
 /// Whether this crate knows the option tag.
-pub(super) fn is_known_option(name: &str) -> bool {
+pub(super) fn is_known_option(name: &[u8]) -> bool {
     option(&mut OptionTags::default(), name).is_some()
 }
 
+fn asking(privacy: &mut Privacy, asked: &[u8]) {
+    for (name, flag) in [
+        ("id", &mut privacy.id),
+        ("header", &mut privacy.header),
+        ("session", &mut privacy.session),
+        ("user", &mut privacy.user),
+        ("history", &mut privacy.history),
+        ("none", &mut privacy.none),
+        ("critical", &mut privacy.critical),
+    ] {
+        *flag |= asked.eq_ignore_ascii_case(name.as_bytes());
+    }
+}
+
 /// The tags may stand in different values (CC-96); `="FALSE"` asks for their absence.
-fn preferring(mut preference: Preference, value: &str) -> Preference {
-    let (_, params) = span_of(value, |octet| octet != b';');
+fn preferring(mut preference: Preference, value: &[u8]) -> Preference {
+    let params = value.iter().position(|octet| *octet == b';');
+    let params = params.and_then(|at| value.get(at..)).unwrap_or_default();
     for param in Param::all(params) {
         preference.im |= param.is_feature(IM);
         preference.large_message |= param.is_feature(LARGE_MESSAGE);

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::fields::is_known_option;
-use super::text::{alias, blanks, line, lines, list, number, quoted, span_of};
+use super::text::{alias, line, lines, list, number, utf8};
 use crate::message::{Address, Head, Place, Span};
 
 impl Head {
@@ -66,7 +66,8 @@ impl Head {
     /// All values of the header fields of that name, each of a comma-separated list by itself. Commas in quotes and
     /// angle brackets part nothing.
     pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.fields(name).flat_map(list)
+        self.fields(name)
+            .flat_map(|value| list(value.as_bytes()).map(utf8))
     }
 
     /// The URIs in P-Asserted-Identity, in order (RFC 3325 §9.1).
@@ -86,30 +87,18 @@ impl Head {
         routes.into_iter()
     }
 
-    /// The values of Warning: code, agent and text (RFC 3261 §20.43). The text is without its quotes, escapes as they are;
-    /// values of another form are left out.
-    pub fn warnings(&self) -> impl Iterator<Item = (u16, &str, &str)> {
-        self.values("Warning").filter_map(|value| {
-            let (code, rest) = number(value)?;
-            let (agent, rest) = span_of(blanks(rest), |octet| !matches!(octet, b' ' | b'\t'));
-            let (text, _) = quoted(blanks(rest))?;
-            let text = text.get(1..text.len().saturating_sub(1))?;
-            Some((u16::try_from(code).ok()?, agent, text))
-        })
-    }
-
     /// Whether a Warning says this (DR-21): its text begins with `number`, or contains `text` in any case. The code
     /// before it is not looked at: peers write others than 399 too.
     pub fn warned(&self, number: u16, text: &str) -> bool {
-        self.warnings().any(|(_, _, said)| {
-            let leading = self::number(said).map(|(leading, _)| leading);
-            leading == Some(u32::from(number)) || contains(said, text)
+        self.warnings().any(|warning| {
+            let leading = self::number(warning.text.as_bytes()).map(|(leading, _)| leading);
+            leading == Some(u32::from(number)) || contains(warning.text, text)
         })
     }
 
     /// The seconds in Retry-After (RFC 3261 §20.33).
     pub fn retry_after(&self) -> Option<u32> {
-        Some(number(self.header("Retry-After")?)?.0)
+        Some(number(self.header("Retry-After")?.as_bytes())?.0)
     }
 
     /// The option tags in Unsupported (RFC 3261 §20.40).
@@ -119,7 +108,8 @@ impl Head {
 
     /// The option tags in Require that this crate does not know: what 420 lists in Unsupported (CC-107).
     pub fn unknown_required(&self) -> impl Iterator<Item = &str> {
-        self.values("Require").filter(|tag| !is_known_option(tag))
+        self.values("Require")
+            .filter(|tag| !is_known_option(tag.as_bytes()))
     }
 
     /// The option tags in Require that are not among `known`: what 420 lists in Unsupported (CC-107).
@@ -140,10 +130,6 @@ impl Head {
         let end = usize::try_from(span.len).map_or(usize::MAX, |len| at.saturating_add(len));
         utf8(self.lines.get(at..end).unwrap_or_default())
     }
-}
-
-fn utf8(octets: &[u8]) -> &str {
-    core::str::from_utf8(octets).unwrap_or_default()
 }
 
 fn contains(text: &str, part: &str) -> bool {

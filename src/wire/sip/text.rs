@@ -1,7 +1,8 @@
 //! Pieces of header field values: tokens, quoted strings, parameters, lists (RFC 3261 §25.1).
+//!
+//! All of it works on octets, because a head is read before it is known to be UTF-8.
 
-use crate::message::Span;
-use crate::wire::uri::{is_scheme, is_token, is_value, is_visible, offset};
+use crate::wire::octet::{LISTED, SCHEME, TOKEN, VALUE, run};
 
 /// One line of an unfolded head: name and value, both without blanks around.
 pub(super) fn line(line: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -172,79 +173,88 @@ impl Field {
 }
 
 /// Without the blanks in front.
-pub(super) fn blanks(text: &str) -> &str {
-    text.trim_start_matches([' ', '\t'])
+pub(super) fn blanks(text: &[u8]) -> &[u8] {
+    let mut rest = text;
+    while let [b' ' | b'\t', tail @ ..] = rest {
+        rest = tail;
+    }
+    rest
+}
+
+/// Without the blanks around.
+pub(super) fn trimmed(text: &[u8]) -> &[u8] {
+    // Most have one blank in front and no other.
+    match text.strip_prefix(b" ").unwrap_or(text) {
+        rest @ [first, .., last] if *first > b' ' && *last > b' ' => rest,
+        rest => rest.trim_ascii(),
+    }
 }
 
 /// The octets in front that pass, and the rest.
-pub(super) fn span_of(text: &str, pass: impl Fn(u8) -> bool) -> (&str, &str) {
-    let end = text.bytes().position(|octet| !pass(octet));
+pub(super) fn span_of(text: &[u8], pass: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
+    let end = text.iter().position(|octet| !pass(*octet));
     text.split_at_checked(end.unwrap_or(text.len()))
-        .unwrap_or((text, ""))
+        .unwrap_or((text, b""))
 }
 
 /// The token in front, perhaps empty, and the rest.
-pub(super) fn token(text: &str) -> (&str, &str) {
-    span_of(text, is_token)
+pub(super) fn token(text: &[u8]) -> (&[u8], &[u8]) {
+    run(text, TOKEN)
 }
 
-/// The quoted string in front, with its quotes, and the rest.
-pub(super) fn quoted(text: &str) -> Option<(&str, &str)> {
-    let inner = text.strip_prefix('"')?;
-    let mut escaped = false;
-    let end = inner.bytes().position(|octet| match octet {
-        _ if escaped => {
-            escaped = false;
-            false
+/// The quoted string in front, without its quotes, and the rest.
+pub(super) fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let inner = text.strip_prefix(b"\"")?;
+    let mut at = 0;
+    loop {
+        match inner.get(at)? {
+            b'"' => break,
+            b'\\' => at += 2,
+            _ => at += 1,
         }
-        b'\\' => {
-            escaped = true;
-            false
-        }
-        octet => octet == b'"',
-    })?;
-    text.split_at_checked(end + 2)
+    }
+    Some((inner.get(..at)?, inner.get(at + 1..)?))
 }
 
 /// The digits in front as a number, and the rest; `None` without digits or above `u32::MAX`.
-pub(super) fn number(text: &str) -> Option<(u32, &str)> {
-    let (digits, rest) = span_of(text, |octet| octet.is_ascii_digit());
-    Some((digits.parse().ok()?, rest))
+pub(super) fn number(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (mut number, mut rest) = (0u32, text);
+    while let [digit @ b'0'..=b'9', tail @ ..] = rest {
+        number = number
+            .checked_mul(10)?
+            .checked_add(u32::from(digit - b'0'))?;
+        rest = tail;
+    }
+    (rest.len() < text.len()).then_some((number, rest))
 }
 
 /// A header field parameter.
 pub(super) struct Param<'a> {
-    pub(super) name: &'a str,
+    pub(super) name: &'a [u8],
     /// Without the quotes, escapes as they are.
-    pub(super) value: Option<&'a str>,
+    pub(super) value: Option<&'a [u8]>,
 }
 
 impl<'a> Param<'a> {
     /// Reads `;name[=value]` in front, blanks allowed around all of it; and gives the rest.
-    pub(super) fn read(text: &'a str) -> Option<(Self, &'a str)> {
-        let (name, rest) = token(blanks(blanks(text).strip_prefix(';')?));
+    pub(super) fn read(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (name, rest) = token(blanks(blanks(text).strip_prefix(b";")?));
         if name.is_empty() {
             return None;
         }
-        let Some(value) = blanks(rest).strip_prefix('=').map(blanks) else {
+        let Some(value) = blanks(rest).strip_prefix(b"=").map(blanks) else {
             return Some((Self { name, value: None }, rest));
         };
         let (value, rest) = match quoted(value) {
-            Some((value, rest)) => (value.get(1..value.len().saturating_sub(1))?, rest),
-            None => {
-                let (value, rest) = span_of(value, is_value);
-                if value.is_empty() {
-                    return None;
-                }
-                (value, rest)
-            }
+            Some(quoted) => quoted,
+            None => Some(run(value, VALUE)).filter(|(value, _)| !value.is_empty())?,
         };
         let value = Some(value);
         Some((Self { name, value }, rest))
     }
 
     /// The parameters in front, up to the first octet that is none of them.
-    pub(super) fn all(text: &'a str) -> impl Iterator<Item = Self> {
+    pub(super) fn all(text: &'a [u8]) -> impl Iterator<Item = Self> {
         let mut rest = text;
         core::iter::from_fn(move || {
             let (param, tail) = Self::read(rest)?;
@@ -254,7 +264,7 @@ impl<'a> Param<'a> {
     }
 
     /// What follows the parameters in front.
-    pub(super) fn skip(text: &'a str) -> &'a str {
+    pub(super) fn skip(text: &'a [u8]) -> &'a [u8] {
         let mut rest = text;
         while let Some((_, tail)) = Self::read(rest) {
             rest = tail;
@@ -264,21 +274,21 @@ impl<'a> Param<'a> {
 
     /// Whether a boolean feature (RFC 3840 §9) is said to be there: no value or `TRUE`.
     pub(super) fn is_feature(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name)
+        self.name.eq_ignore_ascii_case(name.as_bytes())
             && self
                 .value
-                .is_none_or(|value| value.eq_ignore_ascii_case("TRUE"))
+                .is_none_or(|value| value.eq_ignore_ascii_case(b"TRUE"))
     }
 }
 
 /// The values of a list: commas inside quotes and angle brackets do not count. Empty ones are left out.
-pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn list(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = text;
     core::iter::from_fn(move || {
         while !rest.is_empty() {
             let end = comma(rest).unwrap_or(rest.len());
             let (value, tail) = rest.split_at_checked(end)?;
-            rest = tail.strip_prefix(',').unwrap_or(tail);
+            rest = tail.strip_prefix(b",").unwrap_or(tail);
             let value = value.trim_ascii();
             if !value.is_empty() {
                 return Some(value);
@@ -288,34 +298,27 @@ pub(super) fn list(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn comma(text: &str) -> Option<usize> {
-    let mut at = 0;
+/// Where the value in front ends; `None` if it is the last.
+fn comma(text: &[u8]) -> Option<usize> {
+    let mut rest = text;
     loop {
-        let rest = text.get(at..)?;
-        let found = memchr::memchr3(b',', b'"', b'<', rest.as_bytes())?;
-        let tail = rest.get(found..)?;
-        at += found
-            + match tail.as_bytes().first() {
-                Some(b'"') => quoted(tail)?.0.len(),
-                Some(b'<') => memchr::memchr(b'>', tail.as_bytes())? + 1,
-                _ => return Some(at + found),
-            };
+        rest = run(rest, LISTED).1;
+        rest = match rest {
+            [b'"', ..] => quoted(rest)?.1,
+            [b'<', tail @ ..] => tail.get(memchr::memchr(b'>', tail)? + 1..)?,
+            [_, ..] => return Some(text.len() - rest.len()),
+            [] => return None,
+        };
     }
 }
 
-/// Whether this has the form of a URI of any scheme, so far as a head needs it.
-pub(super) fn is_uri(text: &str) -> bool {
-    let (scheme, rest) = span_of(text, |octet| octet != b':');
-    is_scheme(scheme) && rest.len() > 1 && rest.bytes().all(is_visible)
+/// Whether this has the form of a URI of any scheme, so far as a head needs it: only visible octets follow the colon.
+pub(super) fn is_uri(text: &[u8]) -> bool {
+    let (scheme, rest) = run(text, SCHEME);
+    scheme.first().is_some_and(u8::is_ascii_alphabetic) && rest.len() > 1 && rest.starts_with(b":")
 }
 
-/// Where `part` stands in `whole`.
-pub(super) fn span(whole: &str, part: &str) -> Span {
-    match (
-        u32::try_from(offset(whole, part)),
-        u32::try_from(part.len()),
-    ) {
-        (Ok(at), Ok(len)) => Span { at, len },
-        _ => Span::default(),
-    }
+/// The text of a piece of a head, which has been checked as a whole.
+pub(super) fn utf8(octets: &[u8]) -> &str {
+    core::str::from_utf8(octets).unwrap_or_default()
 }

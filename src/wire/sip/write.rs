@@ -2,9 +2,10 @@
 
 use bytes::BytesMut;
 
-use super::text::{Field, line, lines};
+use super::text::{Field, blanks, line, lines};
 use super::{folded, keep_alive};
 use crate::message::{Address, Head};
+use crate::wire::octet::{NAME, run};
 use crate::{Flaw, Method, Outgoing, Reply, Status, Tag, Token};
 
 /// Writes a request, its body included. `vias` are complete Via lines, each ended by CRLF, or nothing.
@@ -33,19 +34,23 @@ pub fn write_response(out: &mut BytesMut, reply: &Reply, request: &Head) {
     status_line(out, reply.status);
     let dialog = request.cseq_method == Method::Invite && (101..300).contains(&reply.status.0);
     let tag = reply.tag.filter(|_| request.to().tag().is_none());
-    for field in lines(&request.lines) {
-        match field_of(field) {
-            Field::Via | Field::From | Field::CallId | Field::CSeq => out.put(field),
-            Field::RecordRoute if dialog => out.put(field),
-            Field::To => {
-                out.put(field);
-                if let Some(tag) = tag {
-                    out.put_tag(tag);
-                }
+    let mut rest: &[u8] = &request.lines;
+    while let Some((field, tail)) =
+        memchr::memchr(b'\n', rest).and_then(|at| rest.split_at_checked(at + 1))
+    {
+        rest = tail;
+        match (field_of(field), tag) {
+            (Field::To, Some(tag)) => {
+                out.put(field.strip_suffix(b"\r\n").unwrap_or(field));
+                out.put_tag(tag);
+                out.put(b"\r\n");
             }
-            _ => continue,
+            (Field::Via | Field::From | Field::To | Field::CallId | Field::CSeq, _) => {
+                out.put(field)
+            }
+            (Field::RecordRoute, _) if dialog => out.put(field),
+            _ => {}
         }
-        out.put(b"\r\n");
     }
     out.put(&reply.head);
     out.put_body(&reply.body);
@@ -99,6 +104,9 @@ trait Sink {
     fn put(&mut self, octets: &[u8]);
 
     fn put_number(&mut self, number: u64) {
+        if let Ok(digit @ 0..=9) = u8::try_from(number) {
+            return self.put(&[b'0' + digit]);
+        }
         let mut digits = [b'0'; 20];
         let mut rest = number;
         let mut begin = digits.len();
@@ -118,12 +126,10 @@ trait Sink {
         self.put(&hex::<16>(tag));
     }
 
-    fn put_call_id(&mut self, token: Token) {
-        self.put(b"Call-ID: ");
+    fn put_token(&mut self, token: Token) {
         for word in token.words() {
             self.put(&hex::<8>(u64::from(word)));
         }
-        self.put(b"\r\n");
     }
 
     fn put_cseq(&mut self, number: u32, method: Method) {
@@ -160,7 +166,8 @@ fn hex<const N: usize>(number: u64) -> [u8; N] {
     let mut rest = number;
     let mut digits = [b'0'; N];
     for digit in digits.iter_mut().rev() {
-        *digit = match u8::try_from(rest & 15).unwrap_or(0) {
+        let [value, ..] = rest.to_le_bytes();
+        *digit = match value & 15 {
             value @ 0..=9 => b'0' + value,
             value => b'a' + value - 10,
         };
@@ -227,15 +234,18 @@ fn put_identity<'a>(out: &mut impl Sink, request: &'a Outgoing, to: Option<&[u8]
     out.put_tag(fresh.tag());
     out.put(b"\r\n");
     match to {
-        Some(to) => out.put(to),
+        Some(to) => {
+            out.put(to);
+            out.put(b"\r\nCall-ID: ");
+        }
         None => {
             out.put(b"To: <");
             out.put(&request.target.0);
-            out.put(b">");
+            out.put(b">\r\nCall-ID: ");
         }
     }
+    out.put_token(fresh.token);
     out.put(b"\r\n");
-    out.put_call_id(fresh.token);
     rest
 }
 
@@ -248,7 +258,11 @@ pub(super) fn status_line(out: &mut BytesMut, status: Status) {
 }
 
 fn field_of(field: &[u8]) -> Field {
-    line(field).map_or(Field::Other, |(name, _)| Field::of(name))
+    let (name, rest) = run(field, NAME);
+    match blanks(rest) {
+        [b':', ..] => Field::of(name),
+        _ => Field::Other,
+    }
 }
 
 fn lacks_tag(field: &[u8]) -> bool {

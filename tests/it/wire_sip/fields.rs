@@ -335,11 +335,15 @@ fn dr_21_a_warning_is_known_by_its_number_or_its_text() {
         "Warning: 399 im.example.com \"127 Service not authorised\", 403 h:5060 \"say \\\"No, Destinations\\\"\"\nWarning: junk",
     );
     let all: Vec<_> = head.warnings().collect();
+    let warning = |code, agent, text| sip::Warning { code, agent, text };
     assert_eq!(
         all[0],
-        (399, "im.example.com", "127 Service not authorised")
+        warning(399, "im.example.com", "127 Service not authorised")
     );
-    assert_eq!(all[1], (403, "h:5060", "say \\\"No, Destinations\\\""));
+    assert_eq!(
+        all[1],
+        warning(403, "h:5060", "say \\\"No, Destinations\\\"")
+    );
     assert_eq!(all.len(), 2);
     assert!(head.warned(127, ""));
     assert!(head.warned(0, "SERVICE NOT AUTHORI"));

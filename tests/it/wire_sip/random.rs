@@ -15,7 +15,23 @@ pub(crate) fn touch(head: &Head) {
     let _ = (head.is_focus(), head.retry_after(), head.warned(1, "x"));
     let _ = head.headers().count() + head.values("Contact").count() + head.asserted().count();
     let _ = head.record_routes().count() + head.unknown_required().count();
-    let _ = head.contact().map(|contact| contact.feature("isfocus"));
+    let _ = head.contact().map(|contact| contact.features().count());
+    let _ = (
+        head.rseq(),
+        head.rack(),
+        head.reasons().count(),
+        head.date(),
+    );
+    let _ = head
+        .replaces()
+        .map(|replaces| replaces.map(|it| it.to_string()));
+    let _ = (head.referred_by(), head.privacy_values().count());
+    for predicate in head.accept_contacts().chain(head.reject_contacts()) {
+        let _ = (predicate.is_required(), predicate.is_explicit());
+        let _ = predicate.features().flat_map(|it| it.values()).count();
+    }
+    let _ = (head.event(), head.subscription_state(), head.retry());
+    let _ = (head.warnings().count(), head.disposition());
 }
 
 fn outgoing() -> impl Strategy<Value = Outgoing> {
@@ -166,6 +182,8 @@ proptest! {
         name in select(vec![
             "From", "To", "Contact", "Via", "CSeq", "Session-Expires", "Min-SE", "Accept-Contact",
             "Privacy", "Require", "Warning", "Record-Route", "P-Asserted-Identity", "Retry-After",
+            "RSeq", "RAck", "Reason", "Replaces", "Referred-By", "Reject-Contact", "Event",
+            "Subscription-State", "Content-Disposition", "Date",
         ]),
         value in "[ -~\té]{0,40}",
     ) {
