@@ -170,15 +170,14 @@ fn put_number(out: &mut BytesMut, mut number: u64) {
 
 /// As [`Token`] writes itself, without the formatting machinery: this is written once a chunk.
 fn put_token(out: &mut BytesMut, token: Token) {
-    for word in token.words() {
-        for shift in (0..8).rev() {
-            let nibble = (word >> (shift * 4)) & 15;
-            out.put_u8(
-                b"0123456789abcdef"
-                    .get(nibble as usize)
-                    .copied()
-                    .unwrap_or(b'0'),
-            );
-        }
+    let nibbles = token.words().into_iter().flat_map(|word| {
+        let shifts = (0..8).rev();
+        shifts.map(move |shift| (word >> (shift * 4)) & 15)
+    });
+    let mut letters = [0; 24];
+    for (letter, nibble) in letters.iter_mut().zip(nibbles) {
+        let digit = b"0123456789abcdef".get(nibble as usize);
+        *letter = digit.copied().unwrap_or(b'0');
     }
+    out.put_slice(&letters);
 }
