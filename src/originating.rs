@@ -148,26 +148,32 @@ impl Originating {
             success: draft.success_report,
             failure: draft.failure_report,
         };
-        // The rule is for the request as it will be: all headers, all octets, the list too (CC-27, CC-28, CC-29).
-        let page = message.page(cx)?;
-        let size = match cx.config.profile.size_basis {
-            SizeBasis::WholeRequest => page.wire_len(),
-            SizeBasis::BodyOnly => page.body.len(),
-            SizeBasis::ContentOnly => message.content.body.len(),
+        let profile = &cx.config.profile;
+        let pager = |size| {
+            matches!(
+                mode(size, draft.path, profile),
+                Mode::PagerSmall | Mode::PagerSafePath
+            )
         };
-        self.state = match mode(size, draft.path, &cx.config.profile) {
-            Mode::PagerSmall | Mode::PagerSafePath => State::Paging {
-                page: Page::send(page, cx),
-                message,
-            },
-            Mode::LargeTooBig | Mode::LargeAboveMost => {
-                let leg = message.invite(cx)?;
-                State::Large {
-                    leg,
-                    message,
-                    progress: Progress::Calling,
-                }
+        // What is too large by itself need not be copied into a request to be measured.
+        if pager(message.content.body.len()) {
+            // The rule is for the request as it will be: all headers, all octets, the list too (CC-27, CC-28, CC-29).
+            let page = message.page(cx)?;
+            let size = match profile.size_basis {
+                SizeBasis::WholeRequest => page.wire_len(),
+                SizeBasis::BodyOnly => page.body.len(),
+                SizeBasis::ContentOnly => message.content.body.len(),
+            };
+            if pager(size) {
+                let page = Page::send(page, cx);
+                self.state = State::Paging { page, message };
+                return Ok(THE_MESSAGE);
             }
+        }
+        self.state = State::Large {
+            leg: message.invite(cx)?,
+            message,
+            progress: Progress::Calling,
         };
         Ok(THE_MESSAGE)
     }
