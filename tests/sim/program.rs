@@ -898,15 +898,8 @@ impl World {
         self.on(leg, Event::Timer(timer));
     }
 
-    /// A timer that was stopped does nothing. What is left to do any call may go on with.
+    /// A timer that was stopped does nothing.
     fn haunt(&mut self, tape: &mut Tape<'_>) {
-        if self
-            .timers
-            .keys()
-            .any(|(_, timer)| *timer == Timer::Continue)
-        {
-            return;
-        }
         let stopped = self.monitor.stopped(ME);
         let Some((leg, timer)) = tape.of(&stopped) else {
             return;
