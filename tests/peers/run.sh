@@ -76,6 +76,23 @@ ask uas_message_480 "NotReachable"
 ask uas_message_503 "Failed(Status(Status(503)))"
 ask uas_message_slow "Delivered"
 ask uas_lmm "NotConnected" --large 4096
+if command -v python3 >/dev/null; then
+  # The same with somebody at the other end of MSRP, who answers and reports.
+  PYTHONPATH="$scenarios/msrp" python3 -c '
+import asyncio, msrp_peer
+async def serve(reading, writing):
+    connection = msrp_peer.Conn(reading, writing)
+    await msrp_peer.Sink(connection, "msrp://127.0.0.1:27655/sipp1;tcp").run()
+async def main():
+    server = await asyncio.start_server(serve, "127.0.0.1", 27655)
+    await server.serve_forever()
+asyncio.run(main())' >/dev/null 2>&1 & sink=$!
+  up t 27655
+  ask uas_lmm "Sent" --large 40000
+  ask uas_lmm_focus "AcceptedByServer" --large 40000
+  kill "$sink" 2>/dev/null
+  wait "$sink" 2>/dev/null
+fi
 ask uas_invite_403 "Failed" --large 4096
 ask uas_invite_488 "Failed" --large 4096
 ask uas_422_then_ok "NotConnected" --large 4096
