@@ -49,6 +49,24 @@ enum State {
     Closed,
 }
 
+impl State {
+    fn paging(fanout: Fanout) -> Self {
+        if fanout.is_done() {
+            Self::Closed
+        } else {
+            Self::Paging(fanout)
+        }
+    }
+
+    fn large(conference: Box<Conference>) -> Self {
+        if conference.is_done() {
+            Self::Closed
+        } else {
+            Self::Large(conference)
+        }
+    }
+}
+
 impl Controlling {
     /// A controlling function that waits for one request.
     pub fn new() -> Self {
@@ -106,19 +124,11 @@ impl Machine for Controlling {
             }
             (State::Paging(mut fanout), event) => {
                 fanout.handle(leg, event, cx);
-                if fanout.is_done() {
-                    State::Closed
-                } else {
-                    State::Paging(fanout)
-                }
+                State::paging(fanout)
             }
             (State::Large(mut conference), event) => {
                 conference.handle(leg, event, cx);
-                if conference.is_done() {
-                    State::Closed
-                } else {
-                    State::Large(conference)
-                }
+                State::large(conference)
             }
             (state @ (State::Idle | State::Checking { .. } | State::Closed), event) => {
                 stranger(event, cx);
@@ -137,19 +147,11 @@ impl Machine for Controlling {
             }
             State::Paging(mut fanout) => {
                 fanout.close(cx);
-                if fanout.is_done() {
-                    State::Closed
-                } else {
-                    State::Paging(fanout)
-                }
+                State::paging(fanout)
             }
             State::Large(mut conference) => {
                 conference.close(cx);
-                if conference.is_done() {
-                    State::Closed
-                } else {
-                    State::Large(conference)
-                }
+                State::large(conference)
             }
         };
     }
@@ -180,11 +182,7 @@ fn has_room(actions: usize, cx: &Context<'_>) -> bool {
 
 fn open_pages(mut fanout: Fanout, cx: &mut Context<'_>) -> State {
     fanout.begin(cx);
-    if fanout.is_done() {
-        State::Closed
-    } else {
-        State::Paging(fanout)
-    }
+    State::paging(fanout)
 }
 
 fn open_legs(mut conference: Conference, cx: &mut Context<'_>) -> State {
