@@ -124,10 +124,7 @@ impl Message {
             .identity(Speaker::Client)
             .line("Content-Type", text(&kind))
             .take();
-        if self.anonymous && matches!(self.target, Settled::One(_)) {
-            // The path in our description names our host (DR-20).
-            cx.act(Action::Tell(Notice::AnonymityLimited));
-        }
+        let limited = self.anonymous && matches!(self.target, Settled::One(_));
         let invitation = Invitation {
             target,
             lines,
@@ -135,13 +132,18 @@ impl Message {
             body,
             offered,
         };
-        Ok(Leg::invite(
+        let leg = Leg::invite(
             invitation,
             Speaker::Client,
             self.anonymous,
             Keep::Nothing,
             cx,
-        ))
+        );
+        if limited {
+            // The path in our description names our host (DR-20).
+            cx.act(Action::Tell(Notice::AnonymityLimited));
+        }
+        Ok(leg)
     }
 
     /// R-URI and To: the recipient (OC-PM-09, OC-LM-16), the service that distributes to a list (OC-PM-11,

@@ -102,6 +102,18 @@ fn oc_lm_08_privacy_is_asked_for_when_the_user_wants_it() {
 }
 
 #[test]
+fn a_leg_opens_before_anything_is_told_of_it() {
+    for draft in [large(bob()), anonymous(large(bob()))] {
+        let mut rig = alice();
+        let (_, did) = rig.command(|alice, cx| alice.send(draft, cx).map(|_| ()));
+        assert_eq!(
+            did.position(|action| matches!(action, Action::Opened(_))),
+            Some(0)
+        );
+    }
+}
+
+#[test]
 fn oc_lm_09_the_session_timer_is_supported_in_every_request() {
     let (mut rig, sent) = bound(alice(), large(bob()), ACCEPTED);
     assert_eq!(field(&sent.1, "Supported"), "timer");
