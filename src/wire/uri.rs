@@ -57,8 +57,11 @@ impl Uri {
     /// As [`Self::parse`], if the parameter is none.
     pub fn with_param(&self, param: &str) -> Result<Self, Flaw> {
         let text = self.as_str();
-        // Parameters stand before the headers.
-        let (front, headers) = text.split_at(text.find('?').unwrap_or(text.len()));
+        // Parameters stand before the headers; a question mark in the user part begins none.
+        let (front, headers) = match self.split().headers {
+            "" => (text.trim_end_matches('?'), ""),
+            headers => text.split_at(offset(text, headers).saturating_sub(1)),
+        };
         let mut longer = BytesMut::with_capacity(text.len() + param.len() + 1);
         for piece in [front, ";", param, headers] {
             longer.extend_from_slice(piece.as_bytes());
@@ -366,11 +369,11 @@ fn check(text: &[u8]) -> Result<bool, Flaw> {
             _ => tail,
         };
     }
-    let [b'?', headers @ ..] = rest else {
-        return match rest {
-            [] => Ok(false),
-            _ => stranger(rest, "character not allowed in a URI parameter"),
-        };
+    // A telephone number has no header fields (RFC 3966 §3).
+    let headers = match rest {
+        [] => return Ok(false),
+        [b'?', headers @ ..] if !is_scheme(b"tel") => headers,
+        _ => return stranger(rest, "character not allowed in a URI parameter"),
     };
     for header in headers.split(|octet| *octet == b'&') {
         let (_, tail) = escaped_run(header, HEADER);

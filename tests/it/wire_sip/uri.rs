@@ -44,6 +44,21 @@ fn components_are_found() {
 }
 
 #[test]
+fn a_parameter_is_added_before_the_headers_and_never_in_the_user_part() {
+    for (text, longer) in [
+        ("sip:h", "sip:h;x=y"),
+        ("sip:a@h;lr?X=y", "sip:a@h;lr;x=y?X=y"),
+        ("sip:a?b@h", "sip:a?b@h;x=y"),
+        ("sip:a?b@h?X=y", "sip:a?b@h;x=y?X=y"),
+        ("sip:a@h?", "sip:a@h;x=y"),
+        ("tel:+1;ext=2", "tel:+1;ext=2;x=y"),
+    ] {
+        assert_eq!(uri(text).with_param("x=y"), Ok(uri(longer)), "{text}");
+    }
+    assert!(uri("sip:h").with_param("x y").is_err());
+}
+
+#[test]
 fn malformed_uris_are_refused_where_they_go_wrong() {
     for (text, at) in [
         ("", 0),
@@ -67,6 +82,7 @@ fn malformed_uris_are_refused_where_they_go_wrong() {
         ("sip:a@example.com?a=<b>", 20),
         ("sip:jürgen@example.com", 5),
         ("tel:", 4),
+        ("tel:+1;a?b=c", 8),
         ("tel:+abcx", 8),
     ] {
         let flaw = Uri::copy(text).expect_err(text);
