@@ -1,0 +1,81 @@
+//! What holds for any octets that are taken for the documents of a conference.
+
+use bytes::BytesMut;
+use simple_im::Limits;
+use simple_im::wire::conference::{Conference, Merged, Notification, State, Users, parse, write};
+
+/// Zeros stand between one document and the next.
+pub fn check(data: &[u8]) {
+    let limits = Limits::default();
+    let mut conference = Conference::new();
+    for document in data.split(|octet| *octet == 0) {
+        match parse(document, &limits) {
+            Ok(news) => {
+                written(&news);
+                merged(&mut conference, news, &limits);
+            }
+            Err(flaw) => super::flaw::check(document, flaw),
+        }
+    }
+}
+
+fn written(news: &Notification) {
+    let mut roomy = Limits::default();
+    roomy.conference_octets *= 16;
+    let mut out = BytesMut::new();
+    write(&mut out, news);
+    let again = parse(&out, &roomy).expect("we wrote it");
+    let mut second = BytesMut::new();
+    write(&mut second, &again);
+    assert_eq!(out, second, "another round changes nothing");
+    assert_eq!(
+        (&again.entity, again.state, again.version),
+        (&news.entity, news.state, news.version)
+    );
+    assert_eq!(again.standing, news.standing);
+    assert_eq!(again.description, news.description);
+    let names = |news: &Notification| -> Vec<String> {
+        let users = news.users.iter().flat_map(|users| users.users.keys());
+        users.cloned().collect()
+    };
+    assert_eq!(names(&again), names(news));
+}
+
+fn merged(conference: &mut Conference, news: Notification, limits: &Limits) {
+    let before = conference.clone();
+    let (state, version) = (news.state, news.version);
+    match conference.apply(news, limits) {
+        Merged::Applied => assert_eq!(conference.version(), Some(version)),
+        Merged::Over => assert!(state == State::Deleted && conference.users().is_empty()),
+        Merged::Stale => {
+            assert!(*conference == before && before.version() >= Some(version));
+        }
+        Merged::Gap => assert!(*conference == before && state == State::Partial),
+        Merged::TooMuch => assert!(*conference == Conference::new()),
+    }
+    let users = conference.users();
+    assert!(users.len() <= limits.conference_entries);
+    for user in users.values() {
+        assert_eq!(user.state, State::Full);
+        let whole = |state| state == State::Full;
+        assert!(user.endpoints.values().all(|device| whole(device.state)));
+    }
+    // Told in full, it is the same.
+    let Some(version) = conference.version() else {
+        return;
+    };
+    let mut told = Conference::new();
+    let full = Notification {
+        entity: conference.entity().into(),
+        state: State::Full,
+        version,
+        description: Some(conference.description().clone()),
+        standing: Some(*conference.standing()),
+        users: Some(Users {
+            state: State::Full,
+            users: users.clone(),
+        }),
+    };
+    assert_eq!(told.apply(full, limits), Merged::Applied);
+    assert_eq!(told, *conference);
+}
