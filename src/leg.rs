@@ -298,6 +298,10 @@ impl Call {
                 let news = up.session.timer(timer, cx);
                 self.media(up, wait, news, cx)
             }
+            // It was stopped: the peer has refreshed in the meantime (CC-24).
+            Event::Timer(Timer::Retry) if up.refreshing != Refreshing::Later => {
+                (held(up, wait), Upcall::Nothing)
+            }
             Event::Timer(Timer::Refresh | Timer::Retry) => {
                 match wait {
                     None => self.refresh_due(&mut up, cx),
