@@ -1,38 +1,6 @@
 //! One INVITE dialog that carries one MSRP session: they rise and fall together.
 //!
-//! What each state does with each event. A dash: nothing. "481" and the other numbers: the answer,
-//! and the state stays.
-//!
-//! | | Inviting, Ringing | CancelPending | Cancelling | Deciding | AwaitingAck | Up | Ending | Closed |
-//! |---|---|---|---|---|---|---|---|---|
-//! | 1xx to our INVITE | Ringing | CANCEL: Cancelling | – | – | – | – | – | – |
-//! | 2xx to our INVITE | ACK: Up, or BYE: Ending | ACK, BYE: Ending | ACK, BYE: Ending | – | ACK again | ACK again | ACK again | ACK and BYE if ours |
-//! | 422 to our INVITE | again, or Closed | Closed | Closed | – | – | – | – | – |
-//! | other final to our INVITE, or none | Closed | Closed | Closed | – | – | – | – | – |
-//! | response to our refresh, or none | – | – | – | – | as in Up, BYE waits for the ACK | agreed, again, later; 408 and 481: BYE, Ending | 2xx: ACK | 2xx: ACK and BYE if ours |
-//! | final response to our BYE, or none | – | – | – | – | – | – | Closed | – |
-//! | ACK of the 2xx that waits for it | – | – | – | – | Up, or BYE: Ending | – | – | – |
-//! | any other ACK | – | – | – | – | – | – | – | – |
-//! | CANCEL of the last INVITE that came | 481 | 481 | 481 | 200, 487: Closed | 200 | 200 | 200 | 200 |
-//! | CANCEL of anything else | 481 | 481 | 481 | 481 | 481 | 481 | 481 | 481 |
-//! | BYE | 481 | 481 | 481 | 200, 487: Closed | 200: Closed | 200: Closed | 200: Closed | 481 |
-//! | re-INVITE | 481 | 481 | 481 | 500 | 500 | 200: AwaitingAck; 488, 422, 491 | 481 | 481 |
-//! | UPDATE | 491 | 481 | 481 | 500 | 200, 488, 422, 491 | 200, 488, 422, 491 | 481 | 481 |
-//! | MESSAGE | 481 | 481 | 481 | 500 | the role | the role | 481 | 481 |
-//! | OPTIONS | 481 | 481 | 481 | 200 | 200 | 200 | 481 | 481 |
-//! | PRACK | 481 | 481 | 481 | 481 | 481 | 481 | 481 | 481 |
-//! | another method, known or not | 481 | 481 | 481 | 405, 501 | 405, 501 | 405, 501 | 481 | 481 |
-//! | any of these, out of order or with an unknown Require | 481 | 481 | 481 | 500, 420 | 500, 420 | 500, 420 | 481 | 481 |
-//! | any request of another dialog | 481 | 481 | 481 | 481 | 481 | 481 | 481 | 481 |
-//! | `Ring` | CancelPending, or CANCEL: Cancelling | – | – | – | – | – | – | – |
-//! | `FinalWait` | – | – | Closed | – | BYE: Ending | – | – | – |
-//! | `Repeat` | – | – | – | – | the 2xx again | – | – | – |
-//! | `Refresh`, `Retry` | – | – | – | – | after the ACK | UPDATE or re-INVITE | – | – |
-//! | `Expiry` | – | – | – | – | BYE after the ACK | BYE: Ending | – | – |
-//! | `Bind`, `ChunkResponse`, `NextChunk` | – | – | – | – | the session; if it is lost, BYE after the ACK | the session; if it is lost, BYE: Ending | – | – |
-//! | MSRP | the session | – | – | the session | as by timer | as by timer | what arrives still counts | – |
-//!
-//! In AwaitingAck with a BYE due, requests other than BYE hear 481 (CC-10), as they do in Ending.
+//! What each state does with each event is in `docs/states.md`, which is made by trying.
 
 use core::time::Duration;
 
@@ -52,6 +20,9 @@ mod callee;
 mod caller;
 mod inside;
 mod refusal;
+#[cfg(test)]
+#[path = "states/leg.rs"]
+pub(crate) mod states;
 
 pub(crate) use callee::{Arriving, check};
 pub(crate) use caller::Invitation;

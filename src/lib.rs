@@ -100,6 +100,8 @@ mod page;
 pub mod profile;
 mod refresh;
 mod roster;
+#[cfg(test)]
+mod states;
 mod stray;
 mod terminating;
 pub mod wire;

@@ -155,3 +155,7 @@ impl Refresh {
         *self = Self::Off;
     }
 }
+
+#[cfg(test)]
+#[path = "states/refresh.rs"]
+pub(crate) mod states;

@@ -133,8 +133,10 @@ fn every_row_of_the_catalogue_is_on_the_page() {
 
 #[test]
 fn what_is_done_is_cited_and_proved() {
+    // What `src/states` says of the machines is no code that does it.
     let cited: BTreeSet<String> = sources(&root().join("src"))
         .iter()
+        .filter(|(path, _)| !path.starts_with(root().join("src/states")))
         .flat_map(|(_, text)| ids(text))
         .collect();
     let (rows, proved) = (rows(), proved());

@@ -1,0 +1,222 @@
+//! What a machine under trial is lent, and what is kept of it.
+
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::all;
+use crate::wire::sip::parse_response;
+use crate::{
+    Account, Action, Actions, Config, Context, Continuation, Entropy, Failure, Method,
+    MsrpAuthority, Notice, Outcome, Outgoing, Question, Response, Timer, Uri,
+};
+
+/// Configuration, randomness, and everything that was done so far.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk {
+    pub(crate) config: Config,
+    dice: Dice,
+    pub(crate) done: Vec<Action>,
+    pub(crate) running: BTreeSet<Timer>,
+    /// Timers that have fired and not been started since.
+    pub(crate) fired: BTreeSet<Timer>,
+    /// Whether the page says for how long a timer is started.
+    pub(crate) exact: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Dice(u64);
+
+impl Entropy for Dice {
+    fn draw(&mut self) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        self.0
+    }
+}
+
+impl Desk {
+    /// Alice's.
+    pub(crate) fn new() -> Self {
+        let address = Uri::copy("sip:alice@example.com").unwrap();
+        let contact = Uri::copy("sip:alice@pc33.example.com").unwrap();
+        let msrp = MsrpAuthority {
+            host: "192.0.2.10".into(),
+            port: 7654,
+            tls: false,
+        };
+        Self {
+            config: Config::new(Account::new(address, contact), msrp, [1, 2]),
+            dice: Dice(1),
+            done: Vec::new(),
+            running: BTreeSet::new(),
+            fired: BTreeSet::new(),
+            exact: false,
+        }
+    }
+
+    /// Times matter.
+    pub(crate) fn exact(mut self) -> Self {
+        self.exact = true;
+        self
+    }
+
+    /// Calls a machine, and performs what it asks for: timers run, the rest is kept.
+    pub(crate) fn call<R>(&mut self, run: impl FnOnce(&mut Context<'_>) -> R) -> R {
+        let mut actions = Actions::new();
+        let result = run(&mut Context::new(
+            &self.config,
+            &mut self.dice,
+            &mut actions,
+        ));
+        for (_, action) in actions.drain() {
+            match &action {
+                Action::StartTimer(timer, _) => {
+                    self.running.insert(*timer);
+                    self.fired.remove(timer);
+                }
+                Action::StopTimer(timer) => {
+                    self.running.remove(timer);
+                    self.fired.remove(timer);
+                }
+                _ => {}
+            }
+            self.done.push(action);
+        }
+        result
+    }
+
+    /// A timer fires.
+    pub(crate) fn fire(&mut self, timer: Timer) {
+        self.running.remove(&timer);
+        self.fired.insert(timer);
+    }
+
+    /// The last request of ours of this kind.
+    pub(crate) fn sent(&self, wanted: impl Fn(&Outgoing) -> bool) -> Option<&Outgoing> {
+        self.done.iter().rev().find_map(|action| match action {
+            Action::SendRequest(request) if wanted(request) => Some(request),
+            _ => None,
+        })
+    }
+}
+
+/// An action in a word or two.
+pub(crate) fn short(action: &Action, exact: bool) -> String {
+    match action {
+        Action::StartTimer(timer, after) if exact => match after.subsec_millis() {
+            0 => format!("+{timer:?} {} s", after.as_secs()),
+            _ => format!("+{timer:?} {} ms", after.as_millis()),
+        },
+        Action::Opened(_) => "opened".into(),
+        Action::SendRequest(request) => request.method.as_str().into(),
+        Action::SendAck(_) => "ACK".into(),
+        Action::SendCancel(_) => "CANCEL".into(),
+        Action::Respond(_, reply) => format!("{}", reply.status.0),
+        Action::StartTimer(timer, _) => format!("+{timer:?}"),
+        Action::StopTimer(timer) => format!("−{timer:?}"),
+        Action::Ask(_, question) => match question {
+            Question::Page(_) => "ask about the page".into(),
+            Question::Invitation { .. } => "ask about the invitation".into(),
+            Question::Access { .. } => "ask for access".into(),
+            Question::Members { .. } => "ask for members".into(),
+        },
+        Action::Tell(notice) => match notice {
+            Notice::Ringing => "tell Ringing".into(),
+            Notice::Outcome(_, _, outcome) => format!("tell {}", outcome_name(outcome)),
+            Notice::Member(..) => "tell Member".into(),
+            Notice::Data { .. } => "tell Data".into(),
+            Notice::Received { .. } => "tell Received".into(),
+            Notice::Incomplete { .. } => "tell Incomplete".into(),
+            Notice::Missed => "tell Missed".into(),
+            Notice::NotForUs(_) => "tell NotForUs".into(),
+            Notice::AnswerChanged => "tell AnswerChanged".into(),
+            Notice::AnonymityLimited => "tell AnonymityLimited".into(),
+        },
+        Action::OpenMsrp(open) if open.connect => "connect".into(),
+        Action::OpenMsrp(_) => "listen".into(),
+        Action::SendChunk(chunk) => match chunk.flag {
+            Continuation::Last if chunk.total == 0 => "empty SEND".into(),
+            Continuation::Last => "SEND `$`".into(),
+            Continuation::More => "SEND `+`".into(),
+            Continuation::Abandoned => "SEND `#`".into(),
+        },
+        Action::RespondMsrp(_, status) => format!("{status}"),
+        Action::SendReport(report) => format!("REPORT {}", report.status),
+        Action::ReleaseMsrp => "release".into(),
+        Action::Closed => "closed".into(),
+    }
+}
+
+/// A response to no request in particular.
+pub(crate) fn response(status: u16, lines: &str) -> Response {
+    let text = format!(
+        "SIP/2.0 {status} Status\r\n\
+         Via: SIP/2.0/TCP pc33.example.com;branch=z9hG4bK1\r\n\
+         From: <sip:alice@example.com>;tag=1\r\n\
+         To: <sip:bob@example.com>;tag=2\r\n\
+         Call-ID: 3\r\n\
+         CSeq: 1 INVITE\r\n\
+         {lines}Content-Length: 0\r\n\r\n"
+    );
+    parse_response(&Bytes::from(text)).unwrap()
+}
+
+/// How something ended.
+pub(crate) fn outcome_name(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Refused(status) => format!("Refused {}", status.0),
+        Outcome::Failed(Failure::Status(status)) => format!("Failed {}", status.0),
+        Outcome::Failed(Failure::Redirected(status)) => format!("Redirected {}", status.0),
+        Outcome::Failed(Failure::Msrp(status)) => format!("Failed MSRP {status}"),
+        Outcome::Failed(why) => format!("{why:?}"),
+        outcome => format!("{outcome:?}"),
+    }
+}
+
+pub(crate) fn timers() -> impl Iterator<Item = Timer> {
+    all!(Timer {
+        Timer::Continue => Timer::Continue,
+        Timer::Decide => Timer::Decide,
+        Timer::Lookup => Timer::Lookup,
+        Timer::Patience => Timer::Patience,
+        Timer::Ring => Timer::Ring,
+        Timer::FinalWait => Timer::FinalWait,
+        Timer::Repeat => Timer::Repeat,
+        Timer::Bind => Timer::Bind,
+        Timer::ChunkResponse => Timer::ChunkResponse,
+        Timer::NextChunk => Timer::NextChunk,
+        Timer::SuccessReport => Timer::SuccessReport,
+        Timer::Delivery => Timer::Delivery,
+        Timer::Refresh => Timer::Refresh,
+        Timer::Expiry => Timer::Expiry,
+        Timer::Retry => Timer::Retry,
+    })
+    .into_iter()
+}
+
+pub(crate) fn methods() -> impl Iterator<Item = Method> {
+    all!(Method {
+        Method::Invite => Method::Invite,
+        Method::Ack => Method::Ack,
+        Method::Bye => Method::Bye,
+        Method::Cancel => Method::Cancel,
+        Method::Message => Method::Message,
+        Method::Options => Method::Options,
+        Method::Update => Method::Update,
+        Method::Prack => Method::Prack,
+        Method::Refer => Method::Refer,
+        Method::Subscribe => Method::Subscribe,
+        Method::Notify => Method::Notify,
+        Method::Info => Method::Info,
+        Method::Publish => Method::Publish,
+        Method::Register => Method::Register,
+        Method::Other => Method::Other,
+    })
+    .into_iter()
+}

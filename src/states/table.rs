@@ -1,0 +1,378 @@
+//! A machine's table: tried out cell by cell, then drawn and written.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::desk::{Desk, short};
+use crate::{Action, Timer};
+
+/// A machine in some state, with whatever its events need.
+pub(crate) trait Subject: Clone {
+    /// The name of its state, found by a match without a wildcard.
+    fn state(&self) -> &'static str;
+
+    fn desk(&self) -> &Desk;
+}
+
+/// One kind of event, and how it is brought about; what the machine says to its parent is returned.
+pub(crate) struct Row<S> {
+    name: String,
+    drawn: &'static str,
+    why: &'static str,
+    timer: Option<Timer>,
+    run: Box<dyn Fn(&mut S) -> String>,
+}
+
+impl<S> Row<S> {
+    pub(crate) fn new(name: impl Into<String>, run: impl Fn(&mut S) -> String + 'static) -> Self {
+        Self {
+            name: name.into(),
+            drawn: "",
+            why: "",
+            timer: None,
+            run: Box::new(run),
+        }
+    }
+
+    /// A timer fires, whether it runs or not.
+    pub(crate) fn timer(timer: Timer, run: impl Fn(&mut S) -> String + 'static) -> Self {
+        Self {
+            timer: Some(timer),
+            ..Self::new(format!("`{timer:?}`"), run)
+        }
+    }
+
+    /// What the diagram calls it, alone or with others like it.
+    pub(crate) fn drawn(mut self, name: &'static str) -> Self {
+        self.drawn = name;
+        self
+    }
+
+    /// Why a surprising row is as it is.
+    pub(crate) fn because(mut self, why: &'static str) -> Self {
+        self.why = why;
+        self
+    }
+}
+
+/// Rows that belong together.
+pub(crate) struct Group {
+    title: &'static str,
+    lines: Vec<Line>,
+}
+
+#[derive(Clone)]
+struct Line {
+    /// Of one event, or of several that mean the same in every state.
+    events: Vec<String>,
+    drawn: String,
+    why: &'static str,
+    cells: Vec<Cell>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Cell {
+    does: String,
+    next: Option<&'static str>,
+}
+
+/// A machine's whole table.
+pub(crate) struct Machine {
+    pub(crate) title: &'static str,
+    about: &'static str,
+    begins: Vec<(&'static str, &'static str)>,
+    states: Vec<Known>,
+    groups: Vec<Group>,
+}
+
+struct Known {
+    name: &'static str,
+    about: &'static str,
+    timers: BTreeSet<Timer>,
+}
+
+impl Machine {
+    /// A machine whose states are those of the scenes, which are named and explained.
+    pub(crate) fn new<S: Subject>(
+        title: &'static str,
+        about: &'static str,
+        scenes: &[(&'static str, &'static str, S)],
+        groups: Vec<(&'static str, Vec<Row<S>>)>,
+    ) -> Self {
+        for (name, _, scene) in scenes {
+            assert_eq!(scene.state(), *name, "the script leads elsewhere");
+        }
+        let states = scenes.iter().map(|(name, about, scene)| Known {
+            name,
+            about,
+            timers: scene.desk().running.clone(),
+        });
+        let states: Vec<Known> = states.collect();
+        let groups = groups.into_iter().map(|(title, rows)| {
+            let lines = rows.into_iter().map(|row| Line {
+                cells: scenes
+                    .iter()
+                    .map(|(.., scene)| tried(scene, &row, &states))
+                    .collect(),
+                drawn: if row.drawn.is_empty() {
+                    row.name.clone()
+                } else {
+                    row.drawn.into()
+                },
+                events: Vec::from([row.name]),
+                why: row.why,
+            });
+            let lines = lines.collect();
+            Group { title, lines }
+        });
+        let groups = groups.collect();
+        Self {
+            title,
+            about,
+            begins: Vec::new(),
+            states,
+            groups,
+        }
+    }
+
+    /// What makes a machine, and the state in which it begins.
+    pub(crate) fn begins(mut self, event: &'static str, state: &'static str) -> Self {
+        self.begins.push((event, state));
+        self
+    }
+
+    /// The transitions and what brings them about. Variants of a state, named `State · variant`, are one.
+    fn edges(&self) -> Vec<(&'static str, &'static str, Vec<&str>)> {
+        let mut edges: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+        for line in self.groups.iter().flat_map(|group| &group.lines) {
+            for (state, cell) in self.states.iter().zip(&line.cells) {
+                let (from, to) = (whole(state.name), whole(cell.next.unwrap_or(state.name)));
+                if from == to {
+                    continue;
+                }
+                let by = match edges.iter_mut().find(|edge| (edge.0, edge.1) == (from, to)) {
+                    Some((.., by)) => by,
+                    None => {
+                        edges.push((from, to, Vec::new()));
+                        &mut edges.last_mut().unwrap().2
+                    }
+                };
+                if !by.contains(&line.drawn.as_str()) {
+                    by.push(&line.drawn);
+                }
+            }
+        }
+        edges
+    }
+}
+
+/// The state of which this is a variant.
+fn whole(name: &str) -> &str {
+    name.split(" · ").next().unwrap_or(name)
+}
+
+/// Hands one event to a machine in one state.
+fn tried<S: Subject>(scene: &S, row: &Row<S>, states: &[Known]) -> Cell {
+    let mut trial = scene.clone();
+    let (before, name) = (trial.desk().done.len(), trial.state());
+    let said = (row.run)(&mut trial);
+    let desk = trial.desk();
+    let next = trial.state();
+    let has = states
+        .iter()
+        .find(|state| state.name == next)
+        .map(|state| &state.timers);
+    let has =
+        has.unwrap_or_else(|| panic!("{name}: {} leads to {next}, which has no scene", row.name));
+    let news = desk.done[before..].iter().filter(|action| match action {
+        Action::StartTimer(timer, _) => desk.running.contains(timer),
+        // What the next state does not have is stopped on the way: that goes without saying.
+        Action::StopTimer(timer) => !desk.running.contains(timer) && has.contains(timer),
+        _ => true,
+    });
+    let mut does: Vec<String> = news.map(|action| short(action, desk.exact)).collect();
+    if !said.is_empty() {
+        does.push(format!("*{said}*"));
+    }
+    // A timer that was stopped, or never ran, means nothing (CC-24).
+    let idle = |timer| {
+        let desk = scene.desk();
+        !desk.running.contains(&timer) && !desk.fired.contains(&timer)
+    };
+    if row.timer.is_some_and(idle) {
+        assert!(
+            does.is_empty() && next == name,
+            "{name}: {} fires and does not run: {does:?}",
+            row.name
+        );
+    }
+    if next == "Closed" {
+        assert!(
+            desk.running.is_empty(),
+            "{name}: {}: {:?} run on",
+            row.name,
+            desk.running
+        );
+        let count = |wanted: fn(&Action) -> bool| desk.done.iter().filter(|a| wanted(a)).count();
+        let opened = count(|action| matches!(action, Action::OpenMsrp(_)));
+        let released = count(|action| matches!(action, Action::ReleaseMsrp));
+        assert_eq!(released, opened.min(1), "{name}: {}: MSRP", row.name);
+    }
+    Cell {
+        does: does.join(", "),
+        next: (next != name).then_some(next),
+    }
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.does.as_str(), self.next) {
+            ("", None) => f.write_str("–"),
+            (does, None) => f.write_str(does),
+            ("", Some(next)) => write!(f, "→ **{next}**"),
+            (does, Some(next)) => write!(f, "{does} → **{next}**"),
+        }
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\n## {}\n\n{}\n", self.title, self.about)?;
+        self.draw(f)?;
+        let timers = self.states.iter().any(|state| !state.timers.is_empty());
+        let (head, line) = if timers {
+            (" timers |", "---|")
+        } else {
+            ("", "")
+        };
+        writeln!(f, "| state | what it means |{head}\n|---|---|{line}")?;
+        for state in &self.states {
+            let names = state.timers.iter().map(|timer| format!("`{timer:?}`"));
+            let running = match names.collect::<Vec<_>>().join(", ") {
+                _ if !timers => String::new(),
+                none if none.is_empty() => " – |".into(),
+                running => format!(" {running} |"),
+            };
+            writeln!(f, "| **{}** | {} |{running}", state.name, state.about)?;
+        }
+        let mut notes = Vec::new();
+        for group in &self.groups {
+            group.write(f, &self.states, &mut notes)?;
+        }
+        for (place, note) in notes.iter().enumerate() {
+            writeln!(
+                f,
+                "{}{}. {note}",
+                if place == 0 { "\n" } else { "" },
+                place + 1
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Machine {
+    /// Edges with the same ends are one.
+    fn draw(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "```mermaid\nstateDiagram-v2")?;
+        let node = |name: &str| {
+            let place = self.states.iter().position(|state| state.name == name);
+            format!(
+                "s{}",
+                place.unwrap_or_else(|| panic!("{name} has no scene"))
+            )
+        };
+        for state in self
+            .states
+            .iter()
+            .filter(|state| whole(state.name) == state.name)
+        {
+            writeln!(f, "    {}: {}", node(state.name), state.name)?;
+        }
+        for (event, state) in &self.begins {
+            writeln!(f, "    [*] --> {}: {event}", node(state))?;
+        }
+        for (from, to, by) in self.edges() {
+            let by = by.join(", ").replace(['`', '#', ';', ':'], "");
+            writeln!(f, "    {} --> {}: {by}", node(from), node(to))?;
+        }
+        if self.states.iter().any(|state| state.name == "Closed") {
+            writeln!(f, "    {} --> [*]", node("Closed"))?;
+        }
+        writeln!(f, "```\n")
+    }
+}
+
+impl Group {
+    /// Columns that are alike become one, and so do rows.
+    fn write(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        states: &[Known],
+        notes: &mut Vec<&'static str>,
+    ) -> fmt::Result {
+        let mut lines: Vec<Line> = Vec::new();
+        for line in &self.lines {
+            match lines
+                .iter_mut()
+                .find(|other| other.cells == line.cells && other.why == line.why)
+            {
+                Some(other) => other.events.extend(line.events.clone()),
+                None => lines.push(line.clone()),
+            }
+        }
+        let column = |place: usize| lines.iter().map(move |line| &line.cells[place]);
+        let mut columns: Vec<Vec<usize>> = Vec::new();
+        for place in 0..states.len() {
+            match columns
+                .iter_mut()
+                .find(|column_of| column(column_of[0]).eq(column(place)))
+            {
+                Some(alike) => alike.push(place),
+                None => columns.push(Vec::from([place])),
+            }
+        }
+        write!(f, "\n### {}\n\n| |", self.title)?;
+        let most = columns.iter().map(Vec::len).max().unwrap_or_default();
+        // The rest comes last.
+        let is_rest = |alike: &[usize]| alike.len() > 3 && alike.len() == most;
+        if let Some(place) = columns.iter().position(|alike| is_rest(alike)) {
+            let rest = columns.remove(place);
+            columns.push(rest);
+        }
+        for (place, alike) in columns.iter().enumerate() {
+            if columns.len() == 1 && alike.len() > 1 {
+                write!(f, " every state |")?;
+            } else if place + 1 == columns.len() && is_rest(alike) {
+                write!(f, " every other state |")?;
+            } else {
+                let names: Vec<&str> = alike.iter().map(|place| states[*place].name).collect();
+                write!(f, " {} |", names.join(", "))?;
+            }
+        }
+        writeln!(f, "\n|---|{}", "---|".repeat(columns.len()))?;
+        for line in &lines {
+            let mut name = line.events.join(", ");
+            if !line.why.is_empty() {
+                let place = notes
+                    .iter()
+                    .position(|note| *note == line.why)
+                    .unwrap_or_else(|| {
+                        notes.push(line.why);
+                        notes.len() - 1
+                    });
+                name += &format!(" <sup>{}</sup>", place + 1);
+            }
+            write!(f, "| {name} |")?;
+            for alike in &columns {
+                write!(f, " {} |", line.cells[alike[0]])?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
