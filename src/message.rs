@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 use crate::profile::Refresher;
 
 /// A request that arrived, or one that a host built from its own type.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The method.
     pub method: Method,
@@ -24,10 +24,12 @@ pub struct Request {
 }
 
 /// A response that arrived.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The status code.
     pub status: Status,
+    /// The reason phrase, which has been checked to be UTF-8.
+    pub(crate) reason: Bytes,
     /// The header fields.
     pub head: Head,
     /// The body.
@@ -158,6 +160,16 @@ pub struct Flaw {
     pub status: Status,
 }
 
+impl Flaw {
+    /// The same flaw in an input that so many octets precede.
+    pub(crate) const fn after(self, octets: usize) -> Self {
+        Self {
+            at: self.at + octets,
+            ..self
+        }
+    }
+}
+
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at octet {}", self.what, self.at)
@@ -181,7 +193,7 @@ pub(crate) struct Place {
 }
 
 /// The header fields of a message.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The header lines, each ended by CRLF, unfolded. UTF-8.
     pub(crate) lines: Bytes,
@@ -326,7 +338,7 @@ impl Head {
 }
 
 /// A body, split into its parts where it is `multipart/mixed` or `multipart/related`.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {
     /// A multipart; empty where the only part is the whole.
     pub(crate) whole: Bytes,
@@ -337,7 +349,7 @@ pub struct Body {
 }
 
 /// One part of a body, or a body that has no parts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Part {
     /// Its MIME header lines, each ended by CRLF. Of a body without parts: the lines of the message
     /// from the first to the last that describes the body.

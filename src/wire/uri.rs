@@ -45,7 +45,11 @@ impl Uri {
     pub(super) fn parse_target(text: Bytes) -> Result<Self, Flaw> {
         match check(&text) {
             Ok(false) => Ok(Self(text)),
-            Ok(true) => Err(bad(0, "Request-URI has header fields")),
+            Ok(true) => {
+                let uri = Self(text);
+                let at = offset(uri.as_str(), uri.split().headers);
+                Err(bad(at.saturating_sub(1), "Request-URI has header fields"))
+            }
             Err(_) => Self::parse(text),
         }
     }

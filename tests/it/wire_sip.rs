@@ -12,6 +12,8 @@ use simple_im::{Flaw, Request, Response};
 
 mod fields;
 
+mod flaws;
+
 mod framing;
 
 mod golden;

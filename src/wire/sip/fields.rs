@@ -1,7 +1,5 @@
 //! One pass over the header fields: what the roles act on is read and checked, the rest is left alone.
 
-use core::ops::Range;
-
 use bytes::Bytes;
 
 use super::address;
@@ -71,23 +69,16 @@ impl<'a> Scan<'a> {
     /// Reads the line that begins at `at`, its CRLF not included, and says whether it was `name:value` without blanks before
     /// the colon.
     pub(super) fn line(&mut self, at: usize, line: &'a [u8]) -> Result<bool, Flaw> {
-        let (name, value) = run(line, NAME);
-        let ([_, ..], [b':', value @ ..]) = (name, value) else {
+        let Some(colon) = line.iter().position(|octet| *octet == b':') else {
             return Ok(false);
         };
-        self.named(at..at + line.len() + 2, name, value)?;
-        Ok(true)
-    }
-
-    /// Reads the field with this name, on the line at this place, its CRLF included.
-    pub(super) fn named(
-        &mut self,
-        line: Range<usize>,
-        name: &[u8],
-        value: &'a [u8],
-    ) -> Result<(), Flaw> {
-        let value = trimmed(value);
+        let (name, value) = line.split_at_checked(colon).unwrap_or_default();
+        let value = trimmed(value.get(1..).unwrap_or_default());
         let field = Field::of(name);
+        // A name that is known need not be looked at again.
+        if field == Field::Other && !is_name(name) {
+            return Ok(false);
+        }
         let kind = match field {
             Field::ContentType => Some(Kind::Type),
             Field::ContentLength => Some(Kind::Length),
@@ -95,12 +86,13 @@ impl<'a> Scan<'a> {
             _ => None,
         };
         if let Some(kind) = kind {
+            let line = at..at + line.len() + 2;
             self.found.described.add(kind, line, self.place(value));
         }
         if field != Field::Other {
             self.field(field, value)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn field(&mut self, field: Field, value: &'a [u8]) -> Result<(), Flaw> {
@@ -200,6 +192,11 @@ impl<'a> Scan<'a> {
         let at = offset(self.text, part);
         span(at, at + part.len())
     }
+}
+
+/// Whether this may name a header field.
+fn is_name(name: &[u8]) -> bool {
+    !name.is_empty() && run(name, NAME).1.is_empty()
 }
 
 /// A number of octets or hops; leading zeros are allowed.

@@ -183,11 +183,11 @@ pub(super) fn blanks(text: &[u8]) -> &[u8] {
 
 /// Without the blanks around.
 pub(super) fn trimmed(text: &[u8]) -> &[u8] {
-    // Most have one blank in front and no other.
-    match text.strip_prefix(b" ").unwrap_or(text) {
-        rest @ [first, .., last] if *first > b' ' && *last > b' ' => rest,
-        rest => rest.trim_ascii(),
+    let mut rest = blanks(text);
+    while let [front @ .., b' ' | b'\t'] = rest {
+        rest = front;
     }
+    rest
 }
 
 /// The octets in front that pass, and the rest.

@@ -2,11 +2,44 @@
 
 use bytes::BytesMut;
 
+use super::lines::folded;
 use super::text::{Field, blanks, line, lines};
-use super::{folded, keep_alive};
+use super::{Message, keep_alive};
 use crate::message::{Address, Head};
 use crate::wire::octet::{NAME, run};
 use crate::{Flaw, Method, Outgoing, Reply, Status, Tag, Token};
+
+/// Writes a message as it is: what was read comes out again, its lines in order and as they came, but unfolded.
+///
+/// A message that has no Content-Length gets one at the end of its head, or on a stream it would have no end.
+pub fn write(out: &mut BytesMut, message: &Message) {
+    let (head, body) = match message {
+        Message::Request(request) => {
+            out.reserve(request.uri.0.len() + request.head.lines.len() + 64);
+            out.put(request.method_name().as_bytes());
+            out.put(b" ");
+            out.put(&request.uri.0);
+            out.put(b" SIP/2.0\r\n");
+            (&request.head, request.body.whole())
+        }
+        Message::Response(response) => {
+            out.reserve(response.head.lines.len() + response.reason.len() + 64);
+            out.put(b"SIP/2.0 ");
+            out.put_number(u64::from(response.status.0));
+            out.put(b" ");
+            out.put(&response.reason);
+            out.put(b"\r\n");
+            (&response.head, response.body.whole())
+        }
+    };
+    out.put(&head.lines);
+    if lines(&head.lines).any(|field| field_of(field) == Field::ContentLength) {
+        out.put(b"\r\n");
+        out.put(body);
+    } else {
+        out.put_body(body);
+    }
+}
 
 /// Writes a request, its body included. `vias` are complete Via lines, each ended by CRLF, or nothing.
 pub fn write_request(out: &mut BytesMut, request: &Outgoing, vias: &str) {

@@ -144,21 +144,6 @@ fn the_head_must_be_utf_8_with_crlf_and_without_control_characters() {
 }
 
 #[test]
-fn a_flaw_says_where() {
-    let text = message_with("Max-Forwards: 1000");
-    let octets = crlf(&text);
-    let at = flaw(&text).at;
-    assert!(octets[at..].starts_with(b"1000"));
-    // In a head that had to be written anew, the line.
-    let text = message_with("Foo: y\n z\nMax-Forwards : 1000");
-    let at = flaw(&text.replace("Max-Forwards: 70\n", "")).at;
-    let octets = crlf(&text.replace("Max-Forwards: 70\n", ""));
-    assert!(octets[at..].starts_with(b"Max-Forwards : 1000"));
-    let text = "MESSAGE sip:bob@example.com;a b SIP/2.0\n\n";
-    assert_eq!(flaw(text).at, "MESSAGE sip:bob@example.com;a".len());
-}
-
-#[test]
 fn start_lines_are_judged() {
     let with =
         |line: &str| message_with("Foo: y").replace("MESSAGE sip:bob@example.com SIP/2.0", line);

@@ -9,6 +9,28 @@ use simple_im::{ClientTxn, Fresh, Head, Method, Outgoing, Token, Uri};
 use super::golden::{ANSWER, INVITE, PAGER};
 use super::{crlf, message_with};
 
+/// What is written of a message is the same message: its start line, its lines in order, its body.
+pub(crate) fn comes_back(message: &Message) {
+    let mut out = BytesMut::new();
+    sip::write(&mut out, message);
+    let again = out.freeze();
+    let (head, body) = match message {
+        Message::Request(request) => (&request.head, &request.body),
+        Message::Response(response) => (&response.head, &response.body),
+    };
+    if head.header("Content-Length").is_some() {
+        assert_eq!(sip::parse(&again).as_ref(), Ok(message));
+        assert!(again.ends_with(&[&head.lines()[..], b"\r\n", body.whole()].concat()));
+    } else {
+        // It got one, at the end of its head.
+        let length = format!("Content-Length: {}\r\n\r\n", body.whole().len());
+        let end = [&head.lines()[..], length.as_bytes(), body.whole()].concat();
+        assert!(again.ends_with(&end));
+        assert!(sip::parse(&again).is_ok());
+    }
+    assert_eq!(sip::frame(&again, usize::MAX), Ok(Some(again.len())));
+}
+
 /// Calls whatever reads on demand.
 pub(crate) fn touch(head: &Head) {
     let _ = (head.from().tag(), head.to().tag(), head.call_id());
@@ -125,6 +147,46 @@ proptest! {
         let got = read.head.headers().filter(|(name, _)| name.starts_with("X-"));
         let same = sent.eq(got.map(|(name, value)| format!("{name}: {value}")));
         prop_assert!(same);
+    }
+
+    #[test]
+    fn what_is_read_is_written_as_it_came(
+        start in select(vec![
+            "MESSAGE sip:bob@example.com SIP/2.0", "FR%6Fb tel:+1;x=y SIP/2.0", "SIP/2.0 200 ",
+            "SIP/2.0 699 \u{a0}n\u{f6}  way\t",
+        ]),
+        before in prop::collection::vec("X-[A-Za-z!%*_+`'~.-]{1,12}:[ \t]{0,2}[!-~\u{e9}\u{6f22}][ -~\t\u{e9}]{0,30}", 0..9),
+        after in prop::collection::vec("[jn]: [ -~]{0,30}", 0..9),
+        length in any::<bool>(),
+        body in prop::collection::vec(any::<u8>(), 0..500),
+    ) {
+        let method = start.split(' ').next().unwrap().replace("SIP/2.0", "ACK");
+        let mut text = format!("{start}\r\n");
+        for line in &before {
+            text += &format!("{line}\r\n");
+        }
+        text += "v: SIP/2.0/UDP h\r\nf:<sip:a@h>;tag=1\r\nt  :\tsip:b@h\r\ni: c\r\nCSEQ: 1 ";
+        text += &format!("{method}\r\n");
+        for line in &after {
+            text += &format!("{line}\r\n");
+        }
+        if length {
+            text += &format!("l: {}\r\n", body.len());
+        }
+        let octets = [text.as_bytes(), b"\r\n", &body].concat();
+        let message = sip::parse(&Bytes::from(octets)).unwrap_or_else(|flaw| panic!("{flaw}: {text}"));
+        comes_back(&message);
+        let (head, whole) = match &message {
+            Message::Request(request) => (&request.head, request.body.whole()),
+            Message::Response(response) => {
+                prop_assert_eq!(response.reason(), &start[12..]);
+                (&response.head, response.body.whole())
+            }
+        };
+        prop_assert_eq!(whole, &body);
+        let written = before.iter().chain(&after).map(|line| line.split_once(':').unwrap());
+        let kept = head.headers().filter(|(name, _)| name.starts_with("X-") || ["j", "n"].contains(name));
+        prop_assert!(written.map(|(name, value)| (name, value.trim_matches([' ', '\t']))).eq(kept));
     }
 
     #[test]

@@ -101,6 +101,7 @@ fn check(folder: &str) {
             failures.push(format!("{id}: {parsed:?}"));
         }
         if let Ok(message) = &parsed {
+            super::random::comes_back(message);
             compare(id, &entry["facts"], message, &mut failures);
         }
         for end in 0..octets.len() {
@@ -199,8 +200,13 @@ fn other_seeds_never_panic_and_point_inside_the_input() {
             let _ = sip::frame(&octets, usize::MAX);
             match sip::parse(&octets) {
                 Err(flaw) => assert!(flaw.at <= octets.len(), "{}: {flaw}", file.display()),
-                Ok(Message::Request(request)) => super::random::touch(&request.head),
-                Ok(Message::Response(response)) => super::random::touch(&response.head),
+                Ok(message) => {
+                    super::random::comes_back(&message);
+                    super::random::touch(match &message {
+                        Message::Request(request) => &request.head,
+                        Message::Response(response) => &response.head,
+                    });
+                }
             }
         }
     }
