@@ -341,11 +341,9 @@ impl Head {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {
     /// A multipart; empty where the only part is the whole.
-    pub(crate) whole: Bytes,
+    pub(crate) multipart: Part,
     pub(crate) parts: SmallVec<[Part; 2]>,
     pub(crate) flaw: Option<Flaw>,
-    /// The Content-Type of a multipart; empty for a body without parts.
-    pub(crate) wrapper: Bytes,
 }
 
 /// One part of a body, or a body that has no parts.
@@ -365,8 +363,8 @@ impl Body {
     /// The octets as they came, wrapper and all. No copy.
     pub fn whole(&self) -> &Bytes {
         match &*self.parts {
-            [only] if self.whole.is_empty() => &only.content,
-            _ => &self.whole,
+            [only] if self.multipart.content.is_empty() => &only.content,
+            _ => &self.multipart.content,
         }
     }
 

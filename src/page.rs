@@ -245,7 +245,9 @@ pub(crate) fn arrival(request: &Request) -> Arrival {
     let parts = request.body.parts().unwrap_or_default();
     let marks = Marks {
         anonymous: head.privacy().id || nobody,
-        indirect: parts.iter().any(|part| part.indirection().is_some()),
+        indirect: parts
+            .iter()
+            .any(|part| matches!(part.indirection(), Ok(Some(_)))),
         attachment: parts
             .iter()
             .any(|part| part.disposition() == Some("attachment")),

@@ -65,7 +65,7 @@ fn ask(head: &Head, body: &Body) {
     let _ = body.recipient_list_part(&Profile::default());
     let parts = body.parts().unwrap_or_default();
     for part in parts {
-        let _ = (part.disposition(), part.content_id(), part.indirection());
+        let _ = (part.disposition(), part.content_id());
         let _ = (part.handling_optional(), part.mime_lines().count());
         if let Ok(list) = part.recipient_list(&limits) {
             assert!(list.entries.len() <= limits.list_entries);

@@ -11,7 +11,6 @@ use crate::offer::{Description, Shape};
 use crate::page::readable;
 use crate::refresh::{grant, least};
 use crate::roster::{self, Entry};
-use crate::wire::uri::unescape;
 use crate::{
     Access, Answer, Context, Flaw, LegId, LookupError, Method, Question, Request, ServerTxn, Token,
     Uri,
@@ -302,7 +301,7 @@ impl Case {
         let part = part.ok_or(Refused::plain(400))?;
         let foreign = parts.iter().any(|other| {
             let list = other.is_disposed(LIST) || other.is("application/resource-lists+xml");
-            !other.handling_optional() && !list && !core::ptr::eq(other, part)
+            !other.handling_optional() && !list && !other.holds(&part)
         });
         if foreign {
             return Err(Refused {
@@ -325,8 +324,7 @@ impl Case {
                 place
             }
             Some(cid) => {
-                let named = |id: &str| unescape(cid).eq(id.bytes());
-                let found = parts.iter().position(|p| p.content_id().is_some_and(named));
+                let found = parts.iter().position(|part| part.is_named_by(cid));
                 found.ok_or(Refused::plain(cx.config.profile.list_cid_unresolved))?
             }
         };
@@ -345,8 +343,7 @@ impl Case {
 
     /// `list=cid:…` in the Request-URI names the part with the list (D-22).
     fn cid(&self) -> Option<&str> {
-        let list = self.request.uri.param("list")?.unwrap_or_default();
-        Some(list.strip_prefix("cid:").unwrap_or(list))
+        Some(self.request.uri.param("list")?.unwrap_or_default())
     }
 
     /// A group's members (CF-LM-02, DR-07 #2, CF-PM-05, CF-LM-13), its size checked for each message

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::mime::{read, span};
 use crate::message::Span;
 use crate::offer::Identity;
-use crate::{Body, Config, Flaw, Part, SessionId, Status};
+use crate::{Config, Flaw, Part, SessionId, Status};
 
 pub use crate::offer::{ContactTag, Description, Direction, Kind, Media, Proto, Setup, Shape};
 
@@ -99,25 +99,6 @@ impl Part {
             });
         }
         parse(&self.content)
-    }
-}
-
-impl Body {
-    /// The part that describes the session: `application/sdp` with disposition `session`, which is
-    /// its default (RFC 3261 §20.11).
-    ///
-    /// # Errors
-    ///
-    /// Status 400: the body cannot be split, or two parts describe the session.
-    pub fn description_part(&self) -> Result<Option<&Part>, Flaw> {
-        let mut parts = self.parts()?.iter().filter(|part| {
-            part.is("application/sdp")
-                && (part.disposition().is_none() || part.is_disposed("session"))
-        });
-        match (parts.next(), parts.next()) {
-            (_, Some(_)) => Err(flaw(0, "two session descriptions")),
-            (first, None) => Ok(first),
-        }
     }
 }
 

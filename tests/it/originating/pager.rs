@@ -321,7 +321,7 @@ fn oc_pm_15_content_elsewhere_is_named() {
     let read = read(&sent);
     let part = &read.body.parts().unwrap()[0];
     assert_eq!(part.param("access-type"), Some("URL"));
-    let found = part.indirection().unwrap();
+    let found = part.indirection().unwrap().unwrap();
     assert_eq!(found.url, "https://store.example.com/a%20b?c=d");
     assert_eq!(found.expiration, Some("Mon, 24 Jun 2026 09:00:00 GMT"));
     assert_eq!(found.size, Some(52723));
