@@ -4,123 +4,17 @@
 //! the text is done in [`wire::sdp`](crate::wire::sdp); here is decided what it means.
 
 use bytes::{Bytes, BytesMut};
-use smallvec::SmallVec;
 
 use crate::message::Span;
 use crate::profile::{SetupAnswer, SetupOffer};
 use crate::wire::{mime, sdp};
 use crate::{Config, Context, Failure, Head, Preference, SessionId, Status};
 
-/// A session description that arrived. It holds a handle to the octets, no copy.
-#[derive(Clone, Debug)]
-pub struct Description {
-    pub(crate) text: Bytes,
-    pub(crate) origin: Span,
-    pub(crate) time: Span,
-    pub(crate) media: SmallVec<[Media; 1]>,
-}
+mod draft;
 
-/// One media line and the attributes that belong to it.
-#[derive(Clone, Debug)]
-pub struct Media {
-    /// From `m=` to the next one. The spans are places in it.
-    pub(crate) text: Bytes,
-    pub(crate) line: Span,
-    pub(crate) ports: Span,
-    pub(crate) path: Span,
-    pub(crate) accept_types: Span,
-    pub(crate) accept_wrapped_types: Span,
-    pub(crate) info: Span,
-    /// What is exchanged.
-    pub kind: Kind,
-    /// The port; 0 if the line is refused or over. Never used to connect (RFC 4975 §8.1).
-    pub port: u16,
-    /// By which protocol.
-    pub proto: Proto,
-    /// Who connects, if it says so.
-    pub setup: Option<Setup>,
-    /// Who sends, as seen by the one who wrote it; `SendRecv` if it does not say.
-    pub direction: Direction,
-    /// `a=max-size`: the largest message that its author receives, in octets.
-    pub max_size: Option<u64>,
-    /// `a=filelength`: the announced size of the message, in octets (OC-LM-26).
-    pub filelength: Option<u64>,
-    /// Whether it describes a file: `a=file-selector` (RFC 5547) or the draft's `a=filename`.
-    pub file: bool,
-    /// `a=msrp-cema` (RFC 6714).
-    pub cema: bool,
-}
+use draft::Draft;
 
-/// The media of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Kind {
-    /// `message`.
-    Message,
-    /// Any other.
-    Other,
-}
-
-/// The protocol of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Proto {
-    /// `TCP/MSRP`.
-    Msrp,
-    /// `TCP/TLS/MSRP`.
-    MsrpTls,
-    /// Any other.
-    Other,
-}
-
-/// The `a=setup` attribute (RFC 4145, RFC 6135).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setup {
-    /// Its author connects.
-    Active,
-    /// Its author awaits a connection.
-    Passive,
-    /// Its author does either.
-    Actpass,
-    /// Never valid for MSRP (RFC 6135 §4.2.1): taken as absent.
-    Holdconn,
-}
-
-/// The direction of a line, as seen by its author.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Direction {
-    /// Both ways; the default.
-    #[default]
-    SendRecv,
-    /// From its author.
-    SendOnly,
-    /// To its author.
-    RecvOnly,
-    /// Neither.
-    Inactive,
-}
-
-impl Direction {
-    /// The same direction as the other side sees it.
-    #[must_use]
-    pub const fn inverted(self) -> Self {
-        match self {
-            Self::SendOnly => Self::RecvOnly,
-            Self::RecvOnly => Self::SendOnly,
-            both => both,
-        }
-    }
-
-    /// Whether its author sends.
-    pub const fn sends(self) -> bool {
-        matches!(self, Self::SendRecv | Self::SendOnly)
-    }
-
-    /// Whether its author receives.
-    pub const fn receives(self) -> bool {
-        matches!(self, Self::SendRecv | Self::RecvOnly)
-    }
-}
+pub(crate) use crate::wire::sdp::{Description, Direction, Kind, Media, Proto, Setup};
 
 /// What an offer is for (D-30).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,24 +28,9 @@ pub enum Shape {
 }
 
 impl Description {
-    /// The media lines, in order.
-    pub fn media(&self) -> &[Media] {
-        &self.media
-    }
-
-    /// The value of `o=`, empty if there is none.
-    pub fn origin(&self) -> &str {
-        mime::read(&self.text, self.origin)
-    }
-
-    /// The value of `t=`, empty if there is none: RFC 5547 and RFC 7701 leave it out.
-    pub fn time(&self) -> &str {
-        mime::read(&self.text, self.time)
-    }
-
     /// The message line that counts: the first that is open.
     fn message(&self) -> Option<&Media> {
-        self.media
+        self.media()
             .iter()
             .find(|line| line.kind == Kind::Message && line.port != 0)
     }
@@ -193,7 +72,10 @@ impl Description {
     /// What the offer is for, with what Accept-Contact asked for and whether the Contact names the
     /// Large Message feature tag. The first that applies counts (D-30).
     pub fn shape(&self, preference: Preference, contact_large: ContactTag) -> Shape {
-        let mut messages = self.media.iter().filter(|line| line.kind == Kind::Message);
+        let mut messages = self
+            .media()
+            .iter()
+            .filter(|line| line.kind == Kind::Message);
         if messages.clone().any(|line| line.file) {
             return Shape::File;
         }
@@ -217,34 +99,9 @@ pub enum ContactTag {
 }
 
 impl Media {
-    /// The value of the line itself.
-    pub fn line(&self) -> &str {
-        mime::read(&self.text, self.line)
-    }
-
-    /// The MSRP URIs of its author, leftmost first, separated by blanks; empty if there are none.
-    pub fn path(&self) -> &str {
-        mime::read(&self.text, self.path)
-    }
-
-    /// The media types that its author receives; empty if it does not say.
-    pub fn accept_types(&self) -> &str {
-        mime::read(&self.text, self.accept_types)
-    }
-
-    /// The media types that its author receives inside a container only.
-    pub fn accept_wrapped_types(&self) -> &str {
-        mime::read(&self.text, self.accept_wrapped_types)
-    }
-
-    /// The title: `i=`.
-    pub fn info(&self) -> &str {
-        mime::read(&self.text, self.info)
-    }
-
     /// Who is at the left end of the path, if the path and the protocol are good and agree.
-    fn first_hop(&self) -> Option<sdp::Hop> {
-        let hop = sdp::first_hop(self.path())?;
+    fn first_hop(&self) -> Option<sdp::Hop<'_>> {
+        let hop = sdp::hops(self.path())?.next()?;
         let fits = match self.proto {
             Proto::Msrp => !hop.tls,
             Proto::MsrpTls => hop.tls,
@@ -300,11 +157,11 @@ pub(crate) fn offer(cx: &mut Context<'_>, id: SessionId, wanted: &Wanted<'_>) ->
         SetupOffer::Active => Some(Setup::Active),
         SetupOffer::Omit => None,
     };
-    let draft = sdp::Draft {
+    let draft = Draft {
         config,
         id,
         number: cx.draw() >> 2,
-        time: "0 0",
+        answers: None,
         setup,
         accept_types: wanted.accept_types,
         accept_wrapped_types: wanted.accept_wrapped_types,
@@ -313,7 +170,7 @@ pub(crate) fn offer(cx: &mut Context<'_>, id: SessionId, wanted: &Wanted<'_>) ->
         filelength: wanted.filelength,
         identity: wanted.identity,
     };
-    let (sdp, own) = draft.write(cx.scratch(), &[], 0);
+    let (sdp, own) = draft.write(cx.scratch(), 0);
     Offered {
         sdp,
         own,
@@ -374,7 +231,7 @@ pub(crate) fn answer(
 ) -> Result<Answered, Refused> {
     let config = cx.config;
     let mut refused = None;
-    let mut lines = offered.media.iter().enumerate();
+    let mut lines = offered.media().iter().enumerate();
     let (place, line, active, accepted) = loop {
         let Some((place, line)) = lines.next() else {
             return Err(refused.unwrap_or(Refused::NO_MEDIA));
@@ -388,11 +245,11 @@ pub(crate) fn answer(
     let direction = line.direction.inverted();
     // An announced size has been checked; whoever did not announce one is told our limit.
     let tell_limit = line.filelength.is_none() || line.max_size.is_some();
-    let draft = sdp::Draft {
+    let draft = Draft {
         config,
         id,
         number: cx.draw() >> 2,
-        time: sdp::time_to_echo(offered.time()),
+        answers: Some(offered),
         // Always said, even to an offer without: who speaks COMEDIA then knows (RFC 6135 §4.2.1).
         setup: Some(if active {
             Setup::Active
@@ -406,7 +263,7 @@ pub(crate) fn answer(
         filelength: line.filelength.filter(|_| config.profile.echo_filelength),
         identity: Identity::Shown,
     };
-    let (sdp, own) = draft.write(cx.scratch(), &offered.media, place);
+    let (sdp, own) = draft.write(cx.scratch(), place);
     let media = Negotiated::new(active, direction, line, accepted);
     Ok(Answered { sdp, own, media })
 }
@@ -454,9 +311,9 @@ fn judge<'a>(
     let active = match line.setup {
         Some(Setup::Actpass) => {
             // Nobody can be reached at port 9 or 0.0.0.0: then it is for us to listen (CC-119).
-            config.profile.setup_answer == SetupAnswer::Active && hop.reachable
+            config.profile.setup_answer == SetupAnswer::Active && hop.is_reachable()
         }
-        Some(Setup::Passive) if hop.reachable => true,
+        Some(Setup::Passive) if hop.is_reachable() => true,
         Some(Setup::Passive) => return Err(Some(Refused::PATH)),
         // Without a=setup the offerer connects (RFC 4975 §5.4), and holdconn counts as absent.
         Some(Setup::Active | Setup::Holdconn) | None => false,
@@ -480,7 +337,7 @@ pub(crate) fn conclude(
     answer: &Description,
 ) -> Result<Negotiated, Failure> {
     let bad = Failure::BadAnswer;
-    let line = answer.media.first().ok_or(bad)?;
+    let line = answer.media().first().ok_or(bad)?;
     let ours = if config.msrp.tls {
         Proto::MsrpTls
     } else {
@@ -497,15 +354,7 @@ pub(crate) fn conclude(
 
     // What both allow. A lazy `sendrecv` to our one-way offer is narrowed to what we offered.
     let (mine, theirs) = (offered.direction, line.direction.inverted());
-    let direction = match (
-        mine.sends() && theirs.sends(),
-        mine.receives() && theirs.receives(),
-    ) {
-        (true, true) => Direction::SendRecv,
-        (true, false) => Direction::SendOnly,
-        (false, true) => Direction::RecvOnly,
-        (false, false) => Direction::Inactive,
-    };
+    let direction = mine.narrowed(theirs);
     let one_way = matches!(mine, Direction::SendOnly | Direction::RecvOnly);
     if one_way && direction == Direction::Inactive {
         return Err(bad);
@@ -518,7 +367,7 @@ pub(crate) fn conclude(
         // An answer without a=setup comes from a peer that only knows RFC 4975: the offerer connects.
         (_, Some(Setup::Passive | Setup::Actpass | Setup::Holdconn) | None) => true,
     };
-    if connect && !hop.reachable {
+    if connect && !hop.is_reachable() {
         return Err(bad);
     }
     Ok(Negotiated::new(connect, direction, line, accepted))

@@ -309,7 +309,9 @@ impl Case {
                 ..Refused::plain(415)
             });
         }
-        Ok(Some(part.sdp().map_err(|_| Refused::plain(400))?))
+        Ok(Some(
+            part.sdp().map_err(|flaw| Refused::plain(flaw.status.0))?,
+        ))
     }
 
     /// The effective list of a request that lists its recipients, and the place of the part with it

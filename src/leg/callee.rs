@@ -57,7 +57,7 @@ pub(crate) fn check(
         .map_err(|_| Refused::plain(400))?;
     // A large message that offers nothing cannot be one (section 3.2: offerless INVITE).
     let part = part.ok_or(Refused::plain(488))?;
-    let offered = part.sdp().map_err(|_| Refused::plain(400))?;
+    let offered = part.sdp().map_err(|flaw| Refused::plain(flaw.status.0))?;
     let id = cx.session_id();
     // TC-LM-10, TC-LM-12: table 3.5.
     let answered = offer::answer(cx, &offered, id, limit).map_err(|refused| Refused {

@@ -17,6 +17,8 @@ mod mime;
 mod msrp;
 #[path = "../../fuzz/checks/notices.rs"]
 mod notices;
+#[path = "../../fuzz/checks/sdp.rs"]
+pub mod sdp;
 #[path = "../../fuzz/checks/sip.rs"]
 mod sip;
 #[path = "../../fuzz/checks/uri.rs"]
@@ -77,6 +79,11 @@ fn seeds_for_notices() {
 #[test]
 fn seeds_for_cpim() {
     replay("cpim", cpim::check);
+}
+
+#[test]
+fn seeds_for_sdp() {
+    replay("sdp", sdp::check);
 }
 
 #[test]
