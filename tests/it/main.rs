@@ -17,6 +17,7 @@ mod conformance;
 mod controlling;
 mod driver;
 mod fuzz_corpus;
+mod models;
 mod msrp_connection;
 mod originating;
 mod program;
