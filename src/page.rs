@@ -293,3 +293,7 @@ pub(crate) fn refusal_of(refusal: Refusal, cx: &Context<'_>) -> Refused<'static>
         Refusal::Status(_) => Refused::plain(480),
     }
 }
+
+#[cfg(test)]
+#[path = "states/page.rs"]
+pub(crate) mod states;

@@ -22,6 +22,7 @@ use alloc::vec::Vec;
 use std::{env, fs, path::Path};
 
 pub(crate) mod desk;
+pub(crate) mod peer;
 pub(crate) mod table;
 
 /// The states of a machine, each with its name and what it means.
@@ -61,6 +62,8 @@ fn the_page_says_what_the_machines_do() {
         crate::leg::states::machine(),
         crate::refresh::states::timer(),
         crate::refresh::states::proposal(),
+        crate::page::states::client(),
+        crate::page::states::server(),
     ];
     let mut page = String::from(HEAD);
     for machine in &machines {

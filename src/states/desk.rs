@@ -5,13 +5,11 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
-
 use super::all;
-use crate::wire::sip::parse_response;
 use crate::{
-    Account, Action, Actions, Config, Context, Continuation, Entropy, Failure, Method,
-    MsrpAuthority, Notice, Outcome, Outgoing, Question, Response, Timer, Uri,
+    Access, Account, Action, Actions, Answer, Config, Context, Continuation, Down, Entropy,
+    Failure, FailureReport, LegId, Method, MsrpAuthority, Notice, Outcome, Outgoing, Question,
+    Refusal, Status, Timer, TxnError, Uri,
 };
 
 /// Configuration, randomness, and everything that was done so far.
@@ -19,9 +17,13 @@ use crate::{
 pub(crate) struct Desk {
     pub(crate) config: Config,
     dice: Dice,
-    pub(crate) done: Vec<Action>,
+    pub(crate) done: Vec<(LegId, Action)>,
+    /// The leg that the table is about; what happens on others is written with their name.
+    pub(crate) about: LegId,
+    pub(crate) named: fn(LegId) -> &'static str,
+    /// Its timers.
     pub(crate) running: BTreeSet<Timer>,
-    /// Timers that have fired and not been started since.
+    /// Those that have fired and not been started since.
     pub(crate) fired: BTreeSet<Timer>,
     /// Whether the page says for how long a timer is started.
     pub(crate) exact: bool,
@@ -54,6 +56,8 @@ impl Desk {
             config: Config::new(Account::new(address, contact), msrp, [1, 2]),
             dice: Dice(1),
             done: Vec::new(),
+            about: LegId::FIRST,
+            named: |_| "",
             running: BTreeSet::new(),
             fired: BTreeSet::new(),
             exact: false,
@@ -74,8 +78,9 @@ impl Desk {
             &mut self.dice,
             &mut actions,
         ));
-        for (_, action) in actions.drain() {
+        for (leg, action) in actions.drain() {
             match &action {
+                Action::StartTimer(..) | Action::StopTimer(_) if leg != self.about => continue,
                 Action::StartTimer(timer, _) => {
                     self.running.insert(*timer);
                     self.fired.remove(timer);
@@ -86,7 +91,7 @@ impl Desk {
                 }
                 _ => {}
             }
-            self.done.push(action);
+            self.done.push((leg, action));
         }
         result
     }
@@ -99,15 +104,62 @@ impl Desk {
 
     /// The last request of ours of this kind.
     pub(crate) fn sent(&self, wanted: impl Fn(&Outgoing) -> bool) -> Option<&Outgoing> {
-        self.done.iter().rev().find_map(|action| match action {
+        self.done.iter().rev().find_map(|(_, action)| match action {
             Action::SendRequest(request) if wanted(request) => Some(request),
             _ => None,
         })
     }
+
+    /// What was done since then, in a word or two each. Timers that the next state does not have are
+    /// stopped on the way: that goes without saying.
+    pub(crate) fn since(&self, then: usize, next: &BTreeSet<Timer>) -> Vec<String> {
+        let news = self.done[then..].iter().filter(|(_, action)| match action {
+            Action::StartTimer(timer, _) => self.running.contains(timer),
+            Action::StopTimer(timer) => !self.running.contains(timer) && next.contains(timer),
+            _ => true,
+        });
+        let news = news.map(|(leg, action)| {
+            let short = short(action, self.exact);
+            if *leg == self.about {
+                short
+            } else {
+                format!("{}: {short}", (self.named)(*leg))
+            }
+        });
+        let mut counted: Vec<(String, u32)> = Vec::new();
+        for news in news {
+            match counted.last_mut() {
+                Some((last, times)) if *last == news => *times += 1,
+                _ => counted.push((news, 1)),
+            }
+        }
+        let counted = counted.into_iter().map(|(news, times)| match times {
+            1 => news,
+            _ => format!("{times} × {news}"),
+        });
+        counted.collect()
+    }
+
+    /// What is due at the end: no timer runs, and MSRP was given back once if it was ours.
+    pub(crate) fn settled(&self) -> Result<(), String> {
+        let count = |wanted: fn(&Action) -> bool| {
+            let done = self.done.iter().filter(|(leg, _)| *leg == self.about);
+            done.filter(|(_, action)| wanted(action)).count()
+        };
+        let opened = count(|action| matches!(action, Action::OpenMsrp(_)));
+        let released = count(|action| matches!(action, Action::ReleaseMsrp));
+        if !self.running.is_empty() {
+            return Err(format!("{:?} run on", self.running));
+        }
+        if released != opened.min(1) {
+            return Err(format!("MSRP is released {released} times"));
+        }
+        Ok(())
+    }
 }
 
 /// An action in a word or two.
-pub(crate) fn short(action: &Action, exact: bool) -> String {
+fn short(action: &Action, exact: bool) -> String {
     match action {
         Action::StartTimer(timer, after) if exact => match after.subsec_millis() {
             0 => format!("+{timer:?} {} s", after.as_secs()),
@@ -151,20 +203,6 @@ pub(crate) fn short(action: &Action, exact: bool) -> String {
         Action::ReleaseMsrp => "release".into(),
         Action::Closed => "closed".into(),
     }
-}
-
-/// A response to no request in particular.
-pub(crate) fn response(status: u16, lines: &str) -> Response {
-    let text = format!(
-        "SIP/2.0 {status} Status\r\n\
-         Via: SIP/2.0/TCP pc33.example.com;branch=z9hG4bK1\r\n\
-         From: <sip:alice@example.com>;tag=1\r\n\
-         To: <sip:bob@example.com>;tag=2\r\n\
-         Call-ID: 3\r\n\
-         CSeq: 1 INVITE\r\n\
-         {lines}Content-Length: 0\r\n\r\n"
-    );
-    parse_response(&Bytes::from(text)).unwrap()
 }
 
 /// How something ended.
@@ -219,4 +257,66 @@ pub(crate) fn methods() -> impl Iterator<Item = Method> {
         Method::Other => Method::Other,
     })
     .into_iter()
+}
+
+/// Why a request of ours gets no response.
+pub(crate) fn troubles() -> [(&'static str, TxnError); 2] {
+    all!(TxnError {
+        TxnError::Timeout => ("timeout", TxnError::Timeout),
+        TxnError::Transport => ("transport error", TxnError::Transport),
+    })
+}
+
+pub(crate) fn downs() -> [(&'static str, Down); 3] {
+    all!(Down {
+        Down::Unreachable => ("unreachable", Down::Unreachable),
+        Down::Lost => ("connection lost", Down::Lost),
+        Down::Malformed => ("framing lost", Down::Malformed),
+    })
+}
+
+pub(crate) fn flags() -> [(&'static str, Continuation); 3] {
+    all!(Continuation {
+        Continuation::Last => ("`$`", Continuation::Last),
+        Continuation::More => ("`+`", Continuation::More),
+        Continuation::Abandoned => ("`#`", Continuation::Abandoned),
+    })
+}
+
+pub(crate) fn reports() -> [(&'static str, FailureReport); 3] {
+    all!(FailureReport {
+        FailureReport::Yes => ("yes", FailureReport::Yes),
+        FailureReport::Partial => ("partial", FailureReport::Partial),
+        FailureReport::No => ("no", FailureReport::No),
+    })
+}
+
+pub(crate) fn refusals() -> [(&'static str, Refusal); 5] {
+    let status = Status(503);
+    all!(Refusal {
+        Refusal::Declined => ("refuse: declined", Refusal::Declined),
+        Refusal::Blocked => ("refuse: blocked", Refusal::Blocked),
+        Refusal::Anonymous => ("refuse: anonymous", Refusal::Anonymous),
+        Refusal::NoResources { .. } => ("refuse: no resources, 503", Refusal::NoResources { status, retry_after: None }),
+        Refusal::Status(_) => ("refuse: 488", Refusal::Status(Status(488))),
+    })
+}
+
+/// All that the host can answer.
+pub(crate) fn answers() -> Vec<(&'static str, Answer<'static>)> {
+    let access = Access {
+        exists: true,
+        allowed: true,
+        anonymity: true,
+    };
+    let answers = all!(Answer<'static> {
+        Answer::Accept => Vec::from([("accept", Answer::Accept)]),
+        Answer::Refuse(_) => {
+            let refusals = refusals().into_iter();
+            refusals.map(|(name, refusal)| (name, Answer::Refuse(refusal))).collect()
+        },
+        Answer::Access(_) => Vec::from([("access", Answer::Access(access))]),
+        Answer::Members(_) => Vec::from([("members", Answer::Members(Ok(&[])))]),
+    });
+    answers.into_iter().flatten().collect()
 }

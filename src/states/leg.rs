@@ -10,13 +10,13 @@ use alloc::vec::Vec;
 use super::*;
 use crate::action::Fresh;
 use crate::offer::{self, Direction, Identity, Wanted};
-use crate::states::desk::{self, Desk, methods, outcome_name};
+use crate::states::desk::{self, Desk, methods, outcome_name, troubles};
+use crate::states::peer::Peer;
 use crate::states::table::{Machine, Row, Subject};
 use crate::states::{all, states};
-use crate::wire::sip::{parse_request, parse_response};
 use crate::{
-    Access, Answer, AskId, ByteRange, ChunkId, Continuation, Down, FailureReport, MsrpEvent,
-    MsrpTxn, Refusal, ReportHead, Request, SendHead, Tag, Uri,
+    AskId, ByteRange, ChunkId, Continuation, FailureReport, MsrpEvent, MsrpTxn, ReportHead,
+    SendHead, Tag, Uri,
 };
 
 states! { At {
@@ -42,11 +42,7 @@ states! { At {
 struct Scene {
     leg: Leg,
     desk: Desk,
-    call_id: String,
-    ours: String,
-    theirs: &'static str,
-    /// Of the peer's last request.
-    cseq: u32,
+    bob: Peer,
 }
 
 impl Subject for Scene {
@@ -182,45 +178,30 @@ impl Scene {
         });
         let fresh = desk.sent(|_| true).and_then(|request| request.fresh);
         let fresh: Fresh = fresh.unwrap();
-        let call_id = format!("{}", fresh.token);
-        let ours = format!("{}", fresh.tag());
-        Self {
-            leg,
-            desk,
-            call_id,
-            ours,
-            theirs: "bob",
-            cseq: 0,
-        }
+        let bob = Peer {
+            call_id: format!("{}", fresh.token),
+            ours: format!("{}", fresh.tag()),
+            ..Peer::stranger()
+        };
+        Self { leg, desk, bob }
     }
 
     /// Bob calls us.
     fn called() -> Self {
         let mut desk = Desk::new();
-        let mut caller = Self {
-            leg: Self::calling().leg,
-            desk: Desk::new(),
-            call_id: "5a1b@pc9.example.com".into(),
-            ours: String::new(),
-            theirs: "bob",
-            cseq: 0,
-        };
-        let invite = caller.request(Method::Invite, TIMER, ANSWER);
+        let mut bob = Peer::stranger();
+        let invite = bob.request(Method::Invite, TIMER, ANSWER);
         let leg = desk.call(|cx| {
             let arriving = check(INVITED, &invite, u64::MAX, cx).unwrap();
             Leg::arrive(arriving, Speaker::Client, KEEP, cx)
         });
-        let tag = desk.done.iter().find_map(|action| match action {
+        let tag = desk.done.iter().find_map(|(_, action)| match action {
             Action::Opened(keys) => keys.dialog,
             _ => None,
         });
         let tag: Tag = tag.unwrap();
-        Self {
-            leg,
-            desk,
-            ours: format!("{tag}"),
-            ..caller
-        }
+        bob.ours = format!("{tag}");
+        Self { leg, desk, bob }
     }
 
     fn after(mut self, event: impl FnOnce(&mut Self) -> String) -> Self {
@@ -239,13 +220,13 @@ impl Scene {
 
     /// The peer refreshes the session, and hears 200.
     fn reinvited(&mut self) -> String {
-        let request = self.request(Method::Invite, FRESH, ANSWER);
+        let request = self.bob.request(Method::Invite, FRESH, ANSWER);
         self.hand(Event::Request(INVITED, &request))
     }
 
     fn acknowledges(&mut self, cseq: u32) -> String {
-        self.cseq = cseq - 1;
-        let ack = self.request(Method::Ack, "", "");
+        self.bob.cseq = cseq - 1;
+        let ack = self.bob.request(Method::Ack, "", "");
         self.hand(Event::Ack(&ack))
     }
 
@@ -294,34 +275,24 @@ impl Scene {
 
     /// A response to a request of ours.
     fn hear(&mut self, which: Ours, status: u16, lines: &str, body: &str) -> String {
-        let theirs = self.theirs;
+        let theirs = self.bob.theirs;
         self.hear_from(theirs, which, status, lines, body)
     }
 
     fn hear_from(
         &mut self,
-        theirs: &str,
+        theirs: &'static str,
         which: Ours,
         status: u16,
         lines: &str,
         body: &str,
     ) -> String {
         let (txn, method, cseq) = self.of(which);
-        let text = format!(
-            "SIP/2.0 {status} Status\r\n\
-             Via: SIP/2.0/TCP pc33.example.com;branch=z9hG4bK1\r\n\
-             From: <sip:alice@example.com>;tag={}\r\n\
-             To: <sip:bob@example.com>;tag={theirs}\r\n\
-             Call-ID: {}\r\n\
-             CSeq: {cseq} {}\r\n\
-             Contact: <sip:bob@pc9.example.com>\r\n\
-             {lines}{}",
-            self.ours,
-            self.call_id,
-            method.as_str(),
-            described(body),
-        );
-        let response = parse_response(&Bytes::from(text)).unwrap();
+        let bob = Peer {
+            theirs,
+            ..self.bob.clone()
+        };
+        let response = bob.response(status, (method, cseq), lines, body);
         self.hand(Event::Response(txn, &response))
     }
 
@@ -330,49 +301,13 @@ impl Scene {
         self.hand(Event::TxnFailed(txn, why))
     }
 
-    /// The peer's next request.
-    fn request(&mut self, method: Method, lines: &str, body: &str) -> Request {
-        self.cseq += 1;
-        let name = match method {
-            Method::Other => "JUMP",
-            method => method.as_str(),
-        };
-        let tag = if self.ours.is_empty() { "" } else { ";tag=" };
-        let text = format!(
-            "{name} sip:alice@pc33.example.com SIP/2.0\r\n\
-             Via: SIP/2.0/TCP pc9.example.com;branch=z9hG4bK2\r\n\
-             Max-Forwards: 70\r\n\
-             From: <sip:bob@example.com>;tag={}\r\n\
-             To: <sip:alice@example.com>{tag}{}\r\n\
-             Call-ID: {}\r\n\
-             CSeq: {} {name}\r\n\
-             Contact: <sip:bob@pc9.example.com>\r\n\
-             {lines}{}",
-            self.theirs,
-            self.ours,
-            self.call_id,
-            self.cseq,
-            described(body),
-        );
-        parse_request(&Bytes::from(text)).unwrap()
-    }
-
     fn asks(&mut self, method: Method, lines: &str, body: &str) -> String {
-        let request = self.request(method, lines, body);
+        let request = self.bob.request(method, lines, body);
         self.hand(Event::Request(NOW, &request))
     }
 }
 
 const KEEP: Keep = Keep::ForUser { most: 1 << 20 };
-
-fn described(body: &str) -> String {
-    let kind = if body.is_empty() {
-        ""
-    } else {
-        "Content-Type: application/sdp\r\n"
-    };
-    format!("{kind}Content-Length: {}\r\n\r\n{body}", body.len())
-}
 
 fn said(upcall: Upcall) -> String {
     match upcall {
@@ -438,11 +373,7 @@ fn heard(
 
 /// No response.
 fn unheard(which: Ours, drawn: &'static str) -> impl Iterator<Item = Row<Scene>> {
-    let failures = all!(TxnError {
-        TxnError::Timeout => ("timeout", TxnError::Timeout),
-        TxnError::Transport => ("transport error", TxnError::Transport),
-    });
-    failures
+    troubles()
         .into_iter()
         .map(move |(name, why)| row(name, move |scene| scene.fails(which, why)).drawn(drawn))
 }
@@ -508,11 +439,11 @@ fn responses() -> Groups {
         heard("1xx", known, 180, "", ""),
         heard("2xx to an INVITE, of the peer", known, 200, TIMER, ANSWER).because("CC-25."),
         row("2xx to an INVITE, of nobody's", |scene| {
-            let (call_id, ours) = (scene.call_id.clone(), scene.ours.clone());
-            scene.call_id = "somebody-elses".into();
-            scene.ours = "0123".into();
+            let bob = scene.bob.clone();
+            scene.bob.call_id = "somebody-elses".into();
+            scene.bob.ours = "0123".into();
             let said = scene.hear_from("fork", Ours::Unknown(Method::Invite), 200, TIMER, ANSWER);
-            (scene.call_id, scene.ours) = (call_id, ours);
+            scene.bob = bob;
             said
         })
         .because("CC-25."),
@@ -550,14 +481,14 @@ fn requests() -> Groups {
     rows.extend(methods().flat_map(asked));
     rows.extend([
         row("one out of order", |scene| {
-            scene.cseq = 0;
+            scene.bob.cseq = 0;
             scene.asks(Method::Options, "", "")
         }),
         row("one with an unknown Require", |scene| {
             scene.asks(Method::Options, "Require: nothing-we-know\r\n", "")
         }),
         row("one of another dialog", |scene| {
-            scene.theirs = "fork";
+            scene.bob.theirs = "fork";
             scene.asks(Method::Bye, "", "")
         }),
     ]);
@@ -627,11 +558,10 @@ fn msrp() -> Groups {
             let report = ReportHead { message: "m", range, status: 200 };
             scene.hand(Event::Msrp(MsrpEvent::Report(&report)))
         })]),
-        MsrpEvent::Down(_) => Vec::from(all!(Down {
-            Down::Unreachable => told("unreachable", MsrpEvent::Down(Down::Unreachable)).drawn("MSRP lost"),
-            Down::Lost => told("connection lost", MsrpEvent::Down(Down::Lost)).drawn("MSRP lost"),
-            Down::Malformed => told("framing lost", MsrpEvent::Down(Down::Malformed)).drawn("MSRP lost"),
-        })),
+        MsrpEvent::Down(_) => {
+            let downs = desk::downs().into_iter();
+            downs.map(|(name, down)| told(name, MsrpEvent::Down(down)).drawn("MSRP lost")).collect()
+        }
     });
     Vec::from([("The MSRP session", rows.into_iter().flatten().collect())])
 }
@@ -660,25 +590,7 @@ fn sends(scene: &mut Scene, flag: Continuation) -> String {
 }
 
 fn answers() -> Groups {
-    let no = Answer::Refuse(Refusal::Declined);
-    let access = Access {
-        exists: true,
-        allowed: true,
-        anonymity: true,
-    };
-    let rows = all!(Answer<'_> {
-        Answer::Accept => Answer::Accept,
-        Answer::Refuse(_) => no,
-        Answer::Access(_) => Answer::Access(access),
-        Answer::Members(_) => Answer::Members(Ok(&[])),
-    });
-    let rows = rows.into_iter().map(|answer| {
-        let name = match answer {
-            Answer::Accept => "accept",
-            Answer::Refuse(_) => "refuse",
-            Answer::Access(_) => "access",
-            Answer::Members(_) => "members",
-        };
+    let rows = desk::answers().into_iter().map(|(name, answer)| {
         row(name, move |scene| {
             scene.hand(Event::Answer(AskId(1), answer))
         })

@@ -6,7 +6,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::*;
-use crate::states::desk::{Desk, response};
+use crate::Method;
+use crate::states::desk::Desk;
+use crate::states::peer::Peer;
 use crate::states::table::{Machine, Row, Subject};
 use crate::states::{all, states};
 
@@ -196,7 +198,9 @@ impl Asking {
     fn refused(&mut self, min_se: impl Fn(u32) -> Option<u32>) -> String {
         self.changed(|ask| {
             let line = min_se(ask.seconds()).map(|least| format!("Min-SE: {least}\r\n"));
-            ask.after_422(&response(422, &line.unwrap_or_default()).head)
+            let lines = line.unwrap_or_default();
+            let response = Peer::stranger().response(422, (Method::Invite, 1), &lines, "");
+            ask.after_422(&response.head)
         })
     }
 

@@ -7,8 +7,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::desk::{Desk, short};
-use crate::{Action, Timer};
+use super::desk::Desk;
+use crate::Timer;
 
 /// A machine in some state, with whatever its events need.
 pub(crate) trait Subject: Clone {
@@ -188,13 +188,7 @@ fn tried<S: Subject>(scene: &S, row: &Row<S>, states: &[Known]) -> Cell {
         .map(|state| &state.timers);
     let has =
         has.unwrap_or_else(|| panic!("{name}: {} leads to {next}, which has no scene", row.name));
-    let news = desk.done[before..].iter().filter(|action| match action {
-        Action::StartTimer(timer, _) => desk.running.contains(timer),
-        // What the next state does not have is stopped on the way: that goes without saying.
-        Action::StopTimer(timer) => !desk.running.contains(timer) && has.contains(timer),
-        _ => true,
-    });
-    let mut does: Vec<String> = news.map(|action| short(action, desk.exact)).collect();
+    let mut does = desk.since(before, has);
     if !said.is_empty() {
         does.push(format!("*{said}*"));
     }
@@ -210,17 +204,8 @@ fn tried<S: Subject>(scene: &S, row: &Row<S>, states: &[Known]) -> Cell {
             row.name
         );
     }
-    if next == "Closed" {
-        assert!(
-            desk.running.is_empty(),
-            "{name}: {}: {:?} run on",
-            row.name,
-            desk.running
-        );
-        let count = |wanted: fn(&Action) -> bool| desk.done.iter().filter(|a| wanted(a)).count();
-        let opened = count(|action| matches!(action, Action::OpenMsrp(_)));
-        let released = count(|action| matches!(action, Action::ReleaseMsrp));
-        assert_eq!(released, opened.min(1), "{name}: {}: MSRP", row.name);
+    if let ("Closed", Err(wrong)) = (next, desk.settled()) {
+        panic!("{name}: {}: {wrong}", row.name);
     }
     Cell {
         does: does.join(", "),
@@ -321,6 +306,7 @@ impl Group {
                 .iter_mut()
                 .find(|other| other.cells == line.cells && other.why == line.why)
             {
+                Some(other) if other.events.contains(&line.events[0]) => {}
                 Some(other) => other.events.extend(line.events.clone()),
                 None => lines.push(line.clone()),
             }
