@@ -15,6 +15,11 @@ use crate::leg::{Refused, end_stray};
 use crate::{Action, AskId, Context, Event, LegId, Machine, Notice, Timer};
 
 pub(crate) use crate::compose::Speaker;
+#[cfg(test)]
+pub(crate) use {
+    large::states::{distribution, member},
+    pager::states::machine as copies,
+};
 
 /// Distributes one message.
 ///

@@ -23,6 +23,7 @@ use std::{env, fs, path::Path};
 
 pub(crate) mod desk;
 pub(crate) mod peer;
+pub(crate) mod stage;
 pub(crate) mod table;
 
 /// The states of a machine, each with its name and what it means.
@@ -64,6 +65,9 @@ fn the_page_says_what_the_machines_do() {
         crate::refresh::states::proposal(),
         crate::page::states::client(),
         crate::page::states::server(),
+        crate::controlling::copies(),
+        crate::controlling::distribution(),
+        crate::controlling::member(),
     ];
     let mut page = String::from(HEAD);
     for machine in &machines {

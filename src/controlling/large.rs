@@ -725,3 +725,7 @@ fn tell(recipient: u32, outcome: Outcome, cx: &mut Context<'_>) {
         outcome,
     )));
 }
+
+#[cfg(test)]
+#[path = "../states/distribution.rs"]
+pub(crate) mod states;

@@ -368,3 +368,7 @@ pub(super) fn history_part(list: &Bytes) -> mime::OutPart<'_> {
         content: list,
     }
 }
+
+#[cfg(test)]
+#[path = "../states/copies.rs"]
+pub(crate) mod states;

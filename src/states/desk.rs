@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use super::all;
 use crate::{
     Access, Account, Action, Actions, Answer, Config, Context, Continuation, Down, Entropy,
-    Failure, FailureReport, LegId, Method, MsrpAuthority, Notice, Outcome, Outgoing, Question,
-    Refusal, Status, Timer, TxnError, Uri,
+    Failure, LegId, Method, MsrpAuthority, Notice, Outcome, Outgoing, Question, Refusal, Status,
+    Timer, TxnError, Uri,
 };
 
 /// Configuration, randomness, and everything that was done so far.
@@ -120,7 +120,8 @@ impl Desk {
         });
         let news = news.map(|(leg, action)| {
             let short = short(action, self.exact);
-            if *leg == self.about {
+            // News is the machine's.
+            if *leg == self.about || matches!(action, Action::Tell(_)) {
                 short
             } else {
                 format!("{}: {short}", (self.named)(*leg))
@@ -280,14 +281,6 @@ pub(crate) fn flags() -> [(&'static str, Continuation); 3] {
         Continuation::Last => ("`$`", Continuation::Last),
         Continuation::More => ("`+`", Continuation::More),
         Continuation::Abandoned => ("`#`", Continuation::Abandoned),
-    })
-}
-
-pub(crate) fn reports() -> [(&'static str, FailureReport); 3] {
-    all!(FailureReport {
-        FailureReport::Yes => ("yes", FailureReport::Yes),
-        FailureReport::Partial => ("partial", FailureReport::Partial),
-        FailureReport::No => ("no", FailureReport::No),
     })
 }
 
