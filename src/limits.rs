@@ -61,6 +61,9 @@ pub struct Limits {
     /// Separate ranges of one incoming message; above it 413. A client keeps no more than half of
     /// `batch`, since it may have to hand them on in one call. Default 1,024.
     pub ranges: usize,
+    /// Octets of an MSRP frame's start line and header lines; above it the connection is broken (CC-136).
+    /// Default 8 KiB.
+    pub msrp_head: usize,
     /// Unanswered MSRP chunks a session, at most 8. Default 8.
     pub chunks: usize,
     /// Messages that wait for one request URI; above it the new one is handed back. Default 64.
@@ -123,6 +126,7 @@ impl Default for Limits {
             whole: 64 * 1024,
             stored: 10 * 1024 * 1024,
             ranges: 1_024,
+            msrp_head: 8 * 1024,
             chunks: 8,
             queue: 64,
             answered: 4_096,

@@ -4,6 +4,8 @@ use core::fmt;
 
 use arrayvec::ArrayString;
 
+use crate::wire::msrp::LONGEST_ID;
+
 mod connection;
 mod range;
 mod receive;
@@ -21,12 +23,12 @@ pub(crate) use store::Store;
 pub use connection::{Connection, News};
 pub use sessions::{ConnectionId, Sessions, Target};
 
-/// A Message-ID or transaction id: at most 32 letters (RFC 4975 §9).
+/// A Message-ID or transaction id: 32 letters (RFC 4975 §9), or up to 64 of peers that count further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Ident(ArrayString<32>);
+pub struct Ident(ArrayString<LONGEST_ID>);
 
 impl Ident {
-    /// Copies an identifier; `None` if it is longer than 32 octets or empty.
+    /// Copies an identifier; `None` if it is longer than 64 octets or empty.
     pub fn copy(text: &str) -> Option<Self> {
         (!text.is_empty())
             .then(|| ArrayString::from(text).ok().map(Self))

@@ -2,6 +2,10 @@
 
 use core::time::Duration;
 
+mod tolerance;
+
+pub use tolerance::Tolerance;
+
 /// The parameters of the `Accept-Contact: *;+g.oma.sip-im` value (D-01, RFC 3841 §7.2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -211,6 +215,8 @@ pub struct Profile {
     pub setup_answer: SetupAnswer,
     /// How sessions are matched.
     pub session_match: SessionMatch,
+    /// What is taken from an MSRP peer although the grammar does not have it.
+    pub msrp_tolerance: Tolerance,
     /// Octets of a chunk's body; at most 2,048 so that none needs to be interruptible (RFC 4975 §7.1.1).
     pub msrp_chunk: usize,
     /// The status for an announced size above our limit: 488, 403 or 603 (section 3.5).
@@ -265,6 +271,7 @@ impl Profile {
             setup_offer: SetupOffer::Actpass,
             setup_answer: SetupAnswer::Passive,
             session_match: SessionMatch::Full4975,
+            msrp_tolerance: Tolerance::lenient(),
             msrp_chunk: 2048,
             size_exceeded_status: 488,
             size_exceeded_warning: true,

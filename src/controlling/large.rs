@@ -1,5 +1,6 @@
 //! A large message to every member: one leg in, N out, stored once (CF-LM rows).
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -98,7 +99,7 @@ enum Incoming {
 #[derive(Clone, Debug)]
 enum Reporting {
     Done,
-    Owed(Whole),
+    Owed(Box<Whole>),
 }
 
 /// A place for a member's leg.
@@ -249,7 +250,7 @@ impl Conference {
                 Reporting::Done
             }
             CfReportPolicy::OnAllDelivered | CfReportPolicy::OnFirstDelivered => {
-                Reporting::Owed(whole)
+                Reporting::Owed(Box::new(whole))
             }
         };
         self.message = Incoming::Stored {

@@ -12,8 +12,8 @@ use memchr::memmem;
 
 use super::sessions::{ConnectionId, Found, Owner, Sessions};
 use crate::wire::msrp::{
-    Decoder, Head, Kind, Piece, Url, leftmost, urls, write_end, write_report, write_response,
-    write_send,
+    Decoder, Head, Kind, LONGEST_ID, Piece, Url, leftmost, urls, write_end, write_report,
+    write_response, write_send,
 };
 use crate::{
     Chunk, ChunkId, Config, Continuation, Down, Entropy, FailureReport, LegId, MachineId,
@@ -138,7 +138,7 @@ struct Answerable {
     /// `None` once it is answered.
     txn: Option<MsrpTxn>,
     failure: FailureReport,
-    id: ArrayString<32>,
+    id: ArrayString<LONGEST_ID>,
     /// The leftmost URI of its From-Path. Copied: a slice would keep the octets read with it alive.
     to: String,
     own: Bytes,
@@ -209,6 +209,8 @@ impl Connection {
 
     /// The next thing that happened; `None` when more octets must be read, or written, first.
     pub fn poll(&mut self, sessions: &mut Sessions, config: &Config) -> Option<News> {
+        let rules = (config.limits.msrp_head, config.profile.msrp_tolerance);
+        self.decoder.set_rules(rules.0, rules.1);
         loop {
             if let Some(mut news) = self.news.pop_front() {
                 if let What::Room(wanted) = &mut news.what {
@@ -369,14 +371,14 @@ impl Connection {
                     Kind::Send => self.send(head, sessions, config),
                     Kind::Report => self.hear_report(head, sessions, config),
                     // AUTH is a relay's business (CC-134).
-                    Kind::Other => self.refuse(&head, 501),
+                    Kind::Auth | Kind::Nickname | Kind::Other => self.refuse(&head, 501),
                     Kind::Response(status) => self.hear_response(&head, status),
                 }
             }
             (Piece::Bad(head, flaw), _) => match head.kind() {
-                Kind::Send | Kind::Other => self.refuse(&head, flaw.status.0),
                 // Never answered (RFC 4975 §7.1.2).
                 Kind::Report | Kind::Response(_) => {}
+                _ => self.refuse(&head, flaw.status.0),
             },
             (Piece::Octets(octets), Reading::Of(owner)) => {
                 self.news.push_back(News::new(owner, What::Octets(octets)));
@@ -455,7 +457,7 @@ impl Connection {
         let from = head.from_path();
         let to = match head.kind() {
             Kind::Send => leftmost(from),
-            Kind::Report | Kind::Other | Kind::Response(_) => from,
+            _ => from,
         };
         let own = leftmost(head.to_path());
         let addressed = !to.is_empty() && !own.is_empty();

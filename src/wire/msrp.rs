@@ -2,26 +2,35 @@
 //!
 //! A body is found by search for its end-line, never by what a Byte-Range claims: a receiver that
 //! jumps frames differently from one that searches, and what differs can be smuggled.
+//!
+//! Over WebSocket (RFC 7977 §5.3) each message carries one whole frame and no more: a decoder that
+//! [`is_idle`](Decoder::is_idle) at the end of a message, after exactly one [`Piece::End`], has seen
+//! just that. Bytes and frames are the same.
 
-use arrayvec::ArrayVec;
-use bytes::{Buf, Bytes, BytesMut};
-use memchr::{memchr, memmem};
+use bytes::Bytes;
 
 use crate::message::Span;
 use crate::{ByteRange, Continuation, FailureReport, Flaw, ReportHead, SendHead, Status};
 
+mod auth;
+mod decode;
+mod strict;
 mod url;
 mod write;
 
+pub use crate::profile::Tolerance;
+pub use auth::{AuthenticationInfo, Challenge, Credentials};
+pub use decode::Decoder;
 pub use url::{Url, check_path, leftmost, rightmost, urls};
-pub use write::{write_end, write_report, write_response, write_send};
+pub use write::{write_answer, write_end, write_report, write_request, write_response, write_send};
 
 /// Octets of a start line and its header lines; a longer head breaks the connection (CC-136).
 pub const HEAD_LIMIT: usize = 8 * 1024;
 /// Octets of a body that is not a SEND's (RFC 4975 §7.1); a longer one breaks the connection.
 pub const SIDE_BODY_LIMIT: usize = 10_240;
-/// Letters of the longest transaction id or Message-ID (RFC 4975 §9).
-pub const LONGEST_ID: usize = 32;
+/// Letters of the longest transaction id or Message-ID that is accepted. RFC 4975 §9 has 32; a frame whose
+/// transaction id is even longer than this has no end that we could find, and breaks the connection.
+pub const LONGEST_ID: usize = 64;
 /// Letters of the shortest id that is accepted. RFC 4975 §9 says four; peers that count from one exist.
 pub const SHORTEST_ID: usize = 1;
 
@@ -51,6 +60,10 @@ pub enum Kind {
     Send,
     /// A REPORT request.
     Report,
+    /// An AUTH request (RFC 4976 §4.1).
+    Auth,
+    /// A NICKNAME request (RFC 7701 §7.1).
+    Nickname,
     /// Any other request.
     Other,
     /// A response with this status code.
@@ -69,6 +82,8 @@ pub struct Head {
 #[derive(Clone, Copy, Debug, Default)]
 struct Fields {
     txn: Span,
+    /// Behind the transaction id: the method, or the status with its comment.
+    what: Span,
     to: Span,
     from: Span,
     message: Span,
@@ -84,6 +99,22 @@ impl Head {
     /// Request or response.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// The method; empty for a response.
+    pub fn method(&self) -> &str {
+        match self.kind {
+            Kind::Response(_) => "",
+            _ => self.at(self.fields.what),
+        }
+    }
+
+    /// What a response says behind its status; empty for a request.
+    pub fn comment(&self) -> &str {
+        match self.kind {
+            Kind::Response(_) => self.at(self.fields.what).get(4..).unwrap_or_default(),
+            _ => "",
+        }
     }
 
     /// The transaction id.
@@ -141,6 +172,29 @@ impl Head {
         self.at(self.fields.mime)
     }
 
+    /// All header fields in the order in which they came, those that have a method here among them: name,
+    /// and value without the blanks around it.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let lines = self.text().split("\r\n").skip(1);
+        let fields = lines.filter_map(|line| line.split_once(':'));
+        fields.map(|(name, value)| (name, value.trim_ascii()))
+    }
+
+    /// The value of the first header field of this name, in any case.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.named(name).next()
+    }
+
+    fn named(&self, name: &str) -> impl Iterator<Item = &str> {
+        let fields = self.fields();
+        fields.filter_map(move |(other, value)| other.eq_ignore_ascii_case(name).then_some(value))
+    }
+
+    /// Start line and header lines, each ended by CRLF; empty if they are not UTF-8.
+    fn text(&self) -> &str {
+        core::str::from_utf8(&self.text).unwrap_or_default()
+    }
+
     /// The head of a SEND, as a session sees it.
     pub fn as_send(&self) -> SendHead<'_> {
         SendHead {
@@ -175,563 +229,43 @@ impl Head {
     }
 }
 
-/// Takes frames out of a byte stream, however it is cut (CC-123).
-///
-/// It holds no octets: what is not decided yet stays in the caller's buffer. Once `next` has said
-/// `None`, that is less than the head limit inside a head, and less than an end-line inside a body.
-#[derive(Clone, Debug)]
-pub struct Decoder {
-    state: State,
-    lines: Lines,
+/// The header fields of RFC 4975.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field {
+    ToPath,
+    FromPath,
+    MessageId,
+    ByteRange,
+    SuccessReport,
+    FailureReport,
+    Status,
+    ContentType,
+    /// `Content-*`, but not Content-Type.
+    Mime,
+    Other,
 }
 
-#[derive(Clone, Debug)]
-enum State {
-    /// Between two frames, or in a start line.
-    Start,
-    /// Among the header lines.
-    Head(Draft),
-    /// In the body.
-    Body(Body),
-    /// In a frame with a bad head.
-    Skip(Body),
-    /// The end-line of a frame without body has been taken, and is to be told.
-    Ended(Continuation),
-    /// The framing is lost for good.
-    Broken(Flaw),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Draft {
-    kind: Kind,
-    fields: Fields,
-    seen: u8,
-    flaw: Option<Flaw>,
-}
-
-impl Decoder {
-    /// A decoder at the beginning of a stream, which takes heads of up to `head_limit` octets.
-    pub fn new(head_limit: usize) -> Self {
-        Self {
-            state: State::Start,
-            lines: Lines {
-                line: 0,
-                seen: 0,
-                limit: head_limit,
-            },
-        }
-    }
-
-    /// Takes the next piece off the front of `input`; `None` when more octets are needed.
-    ///
-    /// # Errors
-    ///
-    /// The framing is lost, and with it the connection: every further call says the same. The offset is
-    /// counted from the beginning of the frame's head, or within `input` for a body.
-    pub fn next(&mut self, input: &mut BytesMut) -> Result<Option<Piece>, Flaw> {
-        let piece = self.step(input);
-        if let Err(flaw) = piece {
-            self.state = State::Broken(flaw);
-        }
-        piece
-    }
-
-    /// Whether the framing is lost.
-    pub fn is_broken(&self) -> bool {
-        matches!(self.state, State::Broken(_))
-    }
-
-    fn step(&mut self, input: &mut BytesMut) -> Result<Option<Piece>, Flaw> {
-        loop {
-            match &mut self.state {
-                State::Start => match self.lines.start(input)? {
-                    Some(draft) => self.state = State::Head(draft),
-                    None => return Ok(None),
-                },
-                State::Head(draft) => {
-                    let Some((at, line)) = self.lines.next(input)? else {
-                        return Ok(None);
-                    };
-                    let txn = span_of(input, draft.fields.txn);
-                    if line.is_empty() {
-                        let body = Body::of(draft.kind, txn);
-                        return Ok(Some(self.head(input, Rest::Body(body))));
-                    }
-                    if let Some(flag) = end_line(line, txn, at)? {
-                        return Ok(Some(self.head(input, Rest::Ended(flag, at))));
-                    }
-                    draft.line(at, line);
-                }
-                State::Body(body) => match body.take(input)? {
-                    Taken::Octets(octets) => return Ok(Some(Piece::Octets(octets))),
-                    Taken::End(flag) => {
-                        self.state = State::Start;
-                        return Ok(Some(Piece::End(flag)));
-                    }
-                    Taken::Nothing => return Ok(None),
-                },
-                State::Skip(body) => match body.take(input)? {
-                    Taken::Octets(_) => {}
-                    Taken::End(_) => self.state = State::Start,
-                    Taken::Nothing => return Ok(None),
-                },
-                State::Ended(flag) => {
-                    let end = Piece::End(*flag);
-                    self.state = State::Start;
-                    return Ok(Some(end));
-                }
-                State::Broken(flaw) => return Err(*flaw),
-            }
-        }
-    }
-
-    /// Splits the complete head off, and decides what comes after it.
-    fn head(&mut self, input: &mut BytesMut, rest: Rest) -> Piece {
-        let State::Head(draft) = core::mem::replace(&mut self.state, State::Start) else {
-            debug_assert!(false, "a head ends only where it has begun");
-            return Piece::End(Continuation::Abandoned);
-        };
-        let mut text = input.split_to(self.lines.taken()).freeze();
-        if let Rest::Ended(_, at) = rest {
-            text.truncate(at);
-        }
-        let flaw = draft.check(&text);
-        let head = Head {
-            text,
-            kind: draft.kind,
-            fields: draft.fields,
-        };
-        self.state = match (rest, flaw) {
-            (Rest::Body(body), None) => State::Body(body),
-            (Rest::Body(body), Some(_)) => State::Skip(body),
-            (Rest::Ended(flag, _), None) => State::Ended(flag),
-            (Rest::Ended(..), Some(_)) => State::Start,
-        };
-        match flaw {
-            None => Piece::Head(head),
-            Some(flaw) => Piece::Bad(head, flaw),
-        }
-    }
-}
-
-impl Default for Decoder {
-    fn default() -> Self {
-        Self::new(HEAD_LIMIT)
-    }
-}
-
-/// What follows a head.
-enum Rest {
-    Body(Body),
-    /// The end-line, which begins at this offset.
-    Ended(Continuation, usize),
-}
-
-/// The lines of a head. Nothing is looked at twice, however small the steps in which it arrives.
-#[derive(Clone, Copy, Debug)]
-struct Lines {
-    /// Where the current line begins.
-    line: usize,
-    /// Up to where it has been searched for its end.
-    seen: usize,
-    limit: usize,
-}
-
-impl Lines {
-    fn start(&mut self, input: &mut BytesMut) -> Result<Option<Draft>, Flaw> {
-        // RFC 4975 has nothing between frames; peers that keep a binding alive with CRLF exist.
-        let stray = input.chunks_exact(2).take_while(|two| *two == CRLF).count();
-        input.advance(2 * stray);
-        let shown = input.get(..MARK.len()).unwrap_or(input);
-        if shown == b"\r" {
-            return Ok(None);
-        }
-        if !MARK.starts_with(shown) {
-            return Err(flaw(0, "not an MSRP start line"));
-        }
-        let Some((_, line)) = self.next(input)? else {
-            return Ok(None);
-        };
-        Draft::start(line).map(Some)
-    }
-
-    fn next<'a>(&mut self, input: &'a [u8]) -> Result<Option<(usize, &'a [u8])>, Flaw> {
-        let found = memchr(b'\n', input.get(self.seen..).unwrap_or_default());
-        let end = found.map_or(input.len(), |at| self.seen + at + 1);
-        self.seen = end;
-        if end > self.limit {
-            return Err(flaw(self.limit, "head is too long"));
-        }
-        if found.is_none() {
-            return Ok(None);
-        }
-        let at = core::mem::replace(&mut self.line, end);
-        let line = input.get(at..end).unwrap_or_default();
-        let line = line.strip_suffix(CRLF);
-        line.map(|line| Some((at, line)))
-            .ok_or(flaw(end - 1, "line does not end with CRLF"))
-    }
-
-    /// The size of the head, which is complete.
-    fn taken(&mut self) -> usize {
-        self.seen = 0;
-        core::mem::take(&mut self.line)
-    }
-}
-
-impl Draft {
-    fn start(line: &[u8]) -> Result<Self, Flaw> {
-        let rest = line.strip_prefix(MARK).unwrap_or_default();
-        let (txn, what) = split(rest, b' ').ok_or(flaw(MARK.len(), "start line is too short"))?;
-        if !is_ident(txn) {
-            return Err(flaw(MARK.len(), "transaction id is not an identifier"));
-        }
-        let after = MARK.len() + txn.len() + 1;
-        let kind = match what {
-            b"SEND" => Kind::Send,
-            b"REPORT" => Kind::Report,
-            [b'A'..=b'Z', ..] if what.iter().all(u8::is_ascii_uppercase) => Kind::Other,
-            _ => {
-                let (code, _comment) = split(what, b' ').unwrap_or((what, &[]));
-                Kind::Response(code_of(code).ok_or(flaw(after, "neither method nor status"))?)
-            }
-        };
-        Ok(Self {
-            kind,
-            fields: Fields {
-                txn: span(MARK.len(), txn),
-                ..Fields::default()
-            },
-            seen: 0,
-            flaw: None,
-        })
-    }
-
-    /// Takes one header line. The first thing that is wrong is kept: the rest of the head is read all the
-    /// same, because the answer needs its paths.
-    fn line(&mut self, at: usize, line: &[u8]) {
-        if let Err(what) = self.header(at, line) {
-            self.flaw.get_or_insert(flaw(at, what));
-        }
-    }
-
-    fn header(&mut self, at: usize, line: &[u8]) -> Result<(), &'static str> {
-        let (name, value) = split(line, b':').ok_or("header line without colon")?;
-        if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
-            return Err("header name is not a token");
-        }
-        if has_controls(line) {
-            return Err("control character in a header line");
-        }
-        let blank = |b: &&u8| matches!(b, b' ' | b'\t');
-        let lead = value.iter().take_while(blank).count();
-        let value_at = at + name.len() + 1 + lead;
-        let value = value.trim_ascii();
-        let place = span(value_at, value);
-        let fields = &mut self.fields;
-
+impl Field {
+    fn of(name: &[u8]) -> Self {
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-        let known = match name.len() {
-            7 if is(b"To-Path") => {
-                fields.to = place;
-                1
-            }
-            9 if is(b"From-Path") => {
-                fields.from = place;
-                1 << 1
-            }
-            10 if is(b"Message-ID") => {
-                fields.message = place;
-                if !is_ident(value) {
-                    return Err("Message-ID is not an identifier");
-                }
-                1 << 2
-            }
-            10 if is(b"Byte-Range") => {
-                fields.range = Some(byte_range(value)?);
-                1 << 3
-            }
-            14 if is(b"Success-Report") => {
-                fields.success = Some(value.eq_ignore_ascii_case(b"yes"));
-                1 << 4
-            }
-            14 if is(b"Failure-Report") => {
-                fields.failure = Some(match value {
-                    _ if value.eq_ignore_ascii_case(b"no") => FailureReport::No,
-                    _ if value.eq_ignore_ascii_case(b"partial") => FailureReport::Partial,
-                    _ => FailureReport::Yes,
-                });
-                1 << 5
-            }
-            6 if is(b"Status") => {
-                fields.status = Some(status(value)?);
-                1 << 6
-            }
+        match name.len() {
+            6 if is(b"Status") => Self::Status,
+            7 if is(b"To-Path") => Self::ToPath,
+            9 if is(b"From-Path") => Self::FromPath,
+            10 if is(b"Message-ID") => Self::MessageId,
+            10 if is(b"Byte-Range") => Self::ByteRange,
+            12 if is(b"Content-Type") => Self::ContentType,
+            14 if is(b"Success-Report") => Self::SuccessReport,
+            14 if is(b"Failure-Report") => Self::FailureReport,
             9.. if name
                 .get(..8)
                 .is_some_and(|start| start.eq_ignore_ascii_case(b"Content-")) =>
             {
-                if fields.mime.len == 0 {
-                    fields.mime.at = place_of(at);
-                }
-                fields.mime.len = place_of(at + line.len() + CRLF.len()) - fields.mime.at;
-                if !is(b"Content-Type") {
-                    return Ok(());
-                }
-                fields.content_type = place;
-                1 << 7
+                Self::Mime
             }
-            _ => return Ok(()),
-        };
-        // Said twice, it could mean one thing to us and another to whoever relayed it.
-        if self.seen & known != 0 {
-            return Err("header field is repeated");
-        }
-        self.seen |= known;
-        Ok(())
-    }
-
-    /// What is wrong with the complete head.
-    fn check(&self, text: &[u8]) -> Option<Flaw> {
-        let fields = &self.fields;
-        let missing = |place: Span| place.len == 0;
-        let is_request = !matches!(self.kind, Kind::Response(_));
-        let names_message = matches!(self.kind, Kind::Send | Kind::Report);
-        if self.flaw.is_some() {
-            return self.flaw;
-        }
-        if let Err(error) = core::str::from_utf8(text) {
-            return Some(flaw(error.valid_up_to(), "head is not UTF-8"));
-        }
-        let what = match () {
-            _ if is_request && missing(fields.to) => "To-Path is missing",
-            _ if is_request && missing(fields.from) => "From-Path is missing",
-            _ if names_message && missing(fields.message) => "Message-ID is missing",
-            _ if self.kind == Kind::Report && fields.status.is_none() => "Status is missing",
-            _ => return None,
-        };
-        Some(flaw(text.len(), what))
-    }
-}
-
-/// The body of a frame, of which nothing is kept but what to look for.
-#[derive(Clone, Debug)]
-struct Body {
-    /// CRLF, seven hyphens and the transaction id.
-    needle: ArrayVec<u8, { 2 + 7 + LONGEST_ID }>,
-    /// Whether octets of it have been taken.
-    begun: bool,
-    /// How many octets it may still have.
-    room: usize,
-}
-
-enum Taken {
-    Octets(Bytes),
-    End(Continuation),
-    Nothing,
-}
-
-impl Body {
-    fn of(kind: Kind, txn: &[u8]) -> Self {
-        let line = CRLF.iter().chain(HYPHENS).chain(txn);
-        Self {
-            needle: line.copied().take(2 + 7 + LONGEST_ID).collect(),
-            begun: false,
-            room: match kind {
-                Kind::Send => usize::MAX,
-                Kind::Report | Kind::Other | Kind::Response(_) => SIDE_BODY_LIMIT,
-            },
+            _ => Self::Other,
         }
     }
-
-    fn take(&mut self, input: &mut BytesMut) -> Result<Taken, Flaw> {
-        let octets = match self.find(input)? {
-            Found::End(size, flag) => {
-                input.advance(size);
-                return Ok(Taken::End(flag));
-            }
-            Found::Octets(0) => return Ok(Taken::Nothing),
-            Found::Octets(_) if self.room == 0 => {
-                return Err(flaw(0, "body of a request other than SEND is too long"));
-            }
-            Found::Octets(octets) => octets.min(self.room),
-        };
-        self.begun = true;
-        self.room -= octets;
-        Ok(Taken::Octets(input.split_to(octets).freeze()))
-    }
-
-    /// How many octets of the input are surely body, or the end-line if the input begins with it.
-    fn find(&self, input: &[u8]) -> Result<Found, Flaw> {
-        let line = self.needle.strip_prefix(CRLF).unwrap_or_default();
-        // Once the octets are taken the end-line stands in front, and setting up a search costs more
-        // than a look.
-        let mut next = input.starts_with(&self.needle).then_some(CRLF.len());
-        let mut finder = None;
-        let mut from = 0;
-        loop {
-            let found = next.take().or_else(|| {
-                let finder = finder.get_or_insert_with(|| memmem::Finder::new(line));
-                let rest = input.get(from..).unwrap_or_default();
-                finder.find(rest).map(|at| from + at)
-            });
-            let Some(at) = found else {
-                return Ok(Found::Octets(self.hold(input)));
-            };
-            let (before, after) = input.split_at_checked(at).unwrap_or_default();
-            let body = before.strip_suffix(CRLF);
-            let octets = body.unwrap_or(before).len();
-            let mut after = after.iter().skip(line.len());
-            let flag = match after.next() {
-                None => return Ok(Found::Octets(octets)),
-                Some(letter) => flag(*letter),
-            };
-            // Without a flag it is no end-line but text of the body (CC-122).
-            let Some(flag) = flag else {
-                from = at + line.len();
-                continue;
-            };
-            if octets > 0 {
-                return Ok(Found::Octets(octets));
-            }
-            // The sender must not let it occur in the body (RFC 4975 §7.1), so whoever wrote it meant an
-            // end: to take it as text would hide every frame behind it. A blank line with nothing before the
-            // end-line is how some peers write a request without body.
-            if body.is_none() && self.begun {
-                return Err(flaw(at, "body is not followed by CRLF"));
-            }
-            let size = at + line.len() + 1;
-            return match (after.next(), after.next()) {
-                (Some(b'\r'), Some(b'\n')) => Ok(Found::End(size + CRLF.len(), flag)),
-                (None, _) | (Some(b'\r'), None) => Ok(Found::Octets(0)),
-                _ => Err(flaw(size, "end line does not end with CRLF")),
-            };
-        }
-    }
-
-    /// How many octets can be handed out when no end-line is in sight: all but the beginning of one.
-    fn hold(&self, input: &[u8]) -> usize {
-        let line = self.needle.strip_prefix(CRLF).unwrap_or_default();
-        let first = input.len().saturating_sub(self.needle.len());
-        let begins = |at: &usize| {
-            let tail = input.get(*at..).unwrap_or_default();
-            self.needle.starts_with(tail) || line.starts_with(tail)
-        };
-        (first..input.len()).find(begins).unwrap_or(input.len())
-    }
-}
-
-enum Found {
-    /// So many octets are body; none means that more input is needed.
-    Octets(usize),
-    /// An end-line of this size.
-    End(usize, Continuation),
-}
-
-/// The end-line of a frame without body, if this header line is it.
-fn end_line(line: &[u8], txn: &[u8], at: usize) -> Result<Option<Continuation>, Flaw> {
-    let tail = line
-        .strip_prefix(HYPHENS)
-        .and_then(|line| line.strip_prefix(txn));
-    match tail {
-        Some([letter]) => Ok(flag(*letter)),
-        Some([letter, ..]) if flag(*letter).is_some() => {
-            Err(flaw(at, "end line does not end with CRLF"))
-        }
-        _ => Ok(None),
-    }
-}
-
-fn flag(letter: u8) -> Option<Continuation> {
-    match letter {
-        b'$' => Some(Continuation::Last),
-        b'+' => Some(Continuation::More),
-        b'#' => Some(Continuation::Abandoned),
-        _ => None,
-    }
-}
-
-/// `start-end/total` (RFC 4975 §9), refused if the numbers make no sense (CC-135).
-fn byte_range(value: &[u8]) -> Result<ByteRange, &'static str> {
-    const SHAPE: &str = "Byte-Range is malformed";
-    let number = |text: &[u8]| match text {
-        [] => None,
-        _ => text.iter().try_fold(0u64, |sum, digit| {
-            let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
-            sum.checked_mul(10)?.checked_add(u64::from(digit))
-        }),
-    };
-    let open = |text: &[u8]| match text {
-        b"*" => Ok(None),
-        _ => number(text).map(Some).ok_or(SHAPE),
-    };
-    let (start, rest) = split(value, b'-').ok_or(SHAPE)?;
-    let (end, total) = split(rest, b'/').ok_or(SHAPE)?;
-    let range = ByteRange {
-        start: number(start).ok_or(SHAPE)?,
-        end: open(end)?,
-        total: open(total)?,
-    };
-    match range {
-        ByteRange { start: 0, .. } => Err("Byte-Range starts at zero"),
-        ByteRange { start, end, .. } if end.is_some_and(|end| end < start - 1) => {
-            Err("Byte-Range ends before it starts")
-        }
-        _ => Ok(range),
-    }
-}
-
-/// Namespace and code of a Status header field.
-fn status(value: &[u8]) -> Result<(u16, u16), &'static str> {
-    const SHAPE: &str = "Status is malformed";
-    let (namespace, rest) = split(value, b' ').ok_or(SHAPE)?;
-    let (code, _comment) = split(rest, b' ').unwrap_or((rest, &[]));
-    code_of(namespace).zip(code_of(code)).ok_or(SHAPE)
-}
-
-fn code_of(text: &[u8]) -> Option<u16> {
-    let digit = |b: &u8| b.is_ascii_digit().then(|| u16::from(b - b'0'));
-    match text {
-        [a, b, c] => Some(digit(a)? * 100 + digit(b)? * 10 + digit(c)?),
-        _ => None,
-    }
-}
-
-fn is_ident(text: &[u8]) -> bool {
-    (SHORTEST_ID..=LONGEST_ID).contains(&text.len())
-        && text.first().is_some_and(u8::is_ascii_alphanumeric)
-        && text
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b".-+%=".contains(b))
-}
-
-/// Folded rather than found: without a way out of the loop it runs over many octets at a time.
-fn has_controls(line: &[u8]) -> bool {
-    let is_control = |b: &u8| (*b < b' ' && *b != b'\t') | (*b == 0x7F);
-    line.iter().fold(false, |found, b| found | is_control(b))
-}
-
-fn split(text: &[u8], by: u8) -> Option<(&[u8], &[u8])> {
-    let (before, after) = text.split_at_checked(memchr(by, text)?)?;
-    Some((before, after.get(1..)?))
-}
-
-fn span(at: usize, text: &[u8]) -> Span {
-    Span {
-        at: place_of(at),
-        len: place_of(text.len()),
-    }
-}
-
-/// Heads are shorter than 4 GiB, whatever limit was set: a place beyond names nothing.
-fn place_of(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
-}
-
-fn span_of(text: &[u8], span: Span) -> &[u8] {
-    let start = span.at as usize;
-    text.get(start..start + span.len as usize)
-        .unwrap_or_default()
 }
 
 fn flaw(at: usize, what: &'static str) -> Flaw {

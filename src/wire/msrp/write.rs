@@ -52,6 +52,25 @@ pub fn write_end(out: &mut BytesMut, txn: &str, chunk: &Chunk) {
     end_line(out, txn, chunk.flag);
 }
 
+/// Writes a request without body, of any method, such as AUTH (RFC 4976 §5.1) or NICKNAME (RFC 7701 §7.1).
+///
+/// `lines` are the header lines behind the paths, each ended by CRLF; the values of this module that have a
+/// header field of their own write themselves, as in `Authorization: {credentials}`.
+pub fn write_request(
+    out: &mut BytesMut,
+    txn: &str,
+    method: &str,
+    to_path: &[u8],
+    from_path: &[u8],
+    lines: &[u8],
+) {
+    out.reserve(96 + 2 * txn.len() + to_path.len() + from_path.len() + lines.len());
+    start(out, txn, method.as_bytes());
+    paths(out, to_path, from_path);
+    out.put_slice(lines);
+    end_line(out, txn, Continuation::Last);
+}
+
 /// Writes a response. `to_path` is the leftmost URI of the request's From-Path for a SEND, and all of
 /// it otherwise (RFC 4975 §7.2).
 pub fn write_response(
@@ -61,13 +80,27 @@ pub fn write_response(
     to_path: &[u8],
     from_path: &[u8],
 ) {
-    out.reserve(96 + 2 * txn.len() + to_path.len() + from_path.len());
+    write_answer(out, txn, status, to_path, from_path, b"");
+}
+
+/// Writes a response with header lines behind its paths, each ended by CRLF, as a relay's response to an
+/// AUTH has them.
+pub fn write_answer(
+    out: &mut BytesMut,
+    txn: &str,
+    status: u16,
+    to_path: &[u8],
+    from_path: &[u8],
+    lines: &[u8],
+) {
+    out.reserve(96 + 2 * txn.len() + to_path.len() + from_path.len() + lines.len());
     out.put_slice(MARK);
     out.put_slice(txn.as_bytes());
     out.put_u8(b' ');
     put_status(out, status);
     out.put_slice(CRLF);
     paths(out, to_path, from_path);
+    out.put_slice(lines);
     end_line(out, txn, Continuation::Last);
 }
 
@@ -133,7 +166,7 @@ fn end_line(out: &mut BytesMut, txn: &str, flag: Continuation) {
     out.put_slice(CRLF);
 }
 
-/// The code in three digits, and what it means in words (RFC 4975 §10 describes, and names none).
+/// The code in three digits, and what it means in words (RFC 4975 §10 and its kin describe, and name none).
 fn put_status(out: &mut BytesMut, status: u16) {
     let digits = [status / 100, status / 10, status];
     for digit in digits {
@@ -142,11 +175,15 @@ fn put_status(out: &mut BytesMut, status: u16) {
     out.put_slice(match status {
         200 => b" OK".as_slice(),
         400 => b" Bad Request",
+        401 => b" Unauthorized",
         403 => b" Forbidden",
         408 => b" Request Timeout",
         413 => b" Message Too Large",
         415 => b" Unsupported Media Type",
         423 => b" Interval Out-of-Bounds",
+        424 => b" Malformed Nickname",
+        425 => b" Nickname Reserved Or Already In Use",
+        428 => b" Private Messages Not Supported",
         481 => b" Session Does Not Exist",
         501 => b" Not Implemented",
         506 => b" Session Already In Use",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use simple_im::profile::{
     AcceptContact, CfReportPolicy, FromPolicy, IdentityHeader, LmFeatureTag, MultipartPolicy,
-    Profile, Refresher, SessionMatch, SessionParam, SetupAnswer, SetupOffer, SizeBasis,
+    Profile, Refresher, SessionMatch, SessionParam, SetupAnswer, SetupOffer, SizeBasis, Tolerance,
 };
 use simple_im::wire::msrp::Url;
 use simple_im::{Account, Config, Limits, MsrpAuthority, Status, Timer, Uri};
@@ -153,18 +153,28 @@ fields!(knob, "knob", Profile:
     min_se client_identity server_identity report_wait cf_report from_policy list_service
     adhoc_anonymity too_many_status list_cid_unresolved empty_group_status hide_existence
     echo_to_originator dedupe_default_port list_without_disposition use_exploder setup_offer
-    setup_answer session_match msrp_chunk size_exceeded_status size_exceeded_warning
+    setup_answer session_match msrp_tolerance msrp_chunk size_exceeded_status size_exceeded_warning
     anonymous_status accept_types_missing answer_from_2xx);
 
 fields!(limit, "limit", Limits:
     batch in_flight patience legs list_entries list_octets xml_depth xml_attributes cpim_octets cpim_fields notice_octets
     conference_octets conference_entries adhoc_group group_members message whole
-    stored ranges chunks queue answered forks dialog_octets connect_wait bind msrp_response ring
+    stored ranges msrp_head chunks queue answered forks dialog_octets connect_wait bind msrp_response ring
     decide delivery chunk_reception lookup final_wait t1 t2);
 
 /// A value in a transcript.
 pub trait Value: Sized {
     fn read(text: &str) -> Result<Self, String>;
+}
+
+impl Value for Tolerance {
+    fn read(text: &str) -> Result<Self, String> {
+        match text {
+            "lenient" => Ok(Self::lenient()),
+            "strict" => Ok(Self::strict()),
+            _ => Err(format!("`{text}` is neither lenient nor strict")),
+        }
+    }
 }
 
 macro_rules! words {
