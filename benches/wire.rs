@@ -211,6 +211,33 @@ fn msrp_decode(c: &mut Criterion) {
     }
 }
 
+/// Bodies made of what an end-line begins with: twice the octets, twice the time.
+fn msrp_decode_doubled(c: &mut Criterion) {
+    let near = format!("\r\n-------{TXN}x");
+    let bodies = [
+        ("hyphens", "\r\n-------"),
+        ("end-lines without flag", near.as_str()),
+        ("CRs", "\r"),
+        ("lone hyphens", "-"),
+    ];
+    for (name, motif) in bodies {
+        let mut group = c.benchmark_group(format!("msrp_decode_doubled/{name}"));
+        for kibi in [64, 128, 256, 512] {
+            let body: Bytes = motif.bytes().cycle().take(kibi * 1024).collect();
+            let wire = send(&body);
+            group.throughput(size(&wire));
+            let mut input = BytesMut::with_capacity(2 * 1024 * 1024);
+            let mut decoder = Decoder::default();
+            group.bench_function(format!("{kibi} KiB"), |b| {
+                b.iter(|| {
+                    input.extend_from_slice(black_box(&wire));
+                    decode(&mut decoder, &mut input)
+                });
+            });
+        }
+    }
+}
+
 fn msrp_encode(c: &mut Criterion) {
     let mut out = BytesMut::with_capacity(128 * 1024);
     for (name, octets) in [("2k", 2048), ("64k", 65_536)] {
@@ -281,6 +308,6 @@ fn list(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = common::criterion();
-    targets = sip_read, sip_write, msrp_decode, msrp_encode, sdp_read, list
+    targets = sip_read, sip_write, msrp_decode, msrp_decode_doubled, msrp_encode, sdp_read, list
 }
 criterion_main!(benches);

@@ -616,6 +616,47 @@ fn a_frame_is_decoded() {
     });
 }
 
+/// What is announced is not believed, and what was handed over is not kept.
+#[test]
+fn a_chunk_of_a_gibibyte_needs_no_buffer_of_its_size() {
+    const READ: usize = 64 * 1024;
+    const READS: usize = (1 << 30) / READ;
+    let chunk = Chunk {
+        total: 1 << 30,
+        ..chunk(&Bytes::from(vec![b'x'; READ]))
+    };
+    let mut wire = BytesMut::new();
+    write_send(
+        &mut wire,
+        "a786hjs2",
+        b"msrp://a:1/s;tcp",
+        b"msrp://b:1/s;tcp",
+        &chunk,
+    );
+    let mut decoder = Decoder::default();
+    let mut input = BytesMut::with_capacity(2 * READ);
+    input.extend_from_slice(&wire);
+    let before = HELD.get();
+    let (mut got, mut reads) = (0, 0);
+    while reads <= READS {
+        match decoder.next(&mut input).unwrap() {
+            Some(Piece::Octets(octets)) => got += octets.len(),
+            Some(piece) => assert!(matches!(piece, Piece::Head(_)), "{piece:?}"),
+            None => {
+                reads += 1;
+                assert!(input.is_empty(), "nothing of it may be an end-line");
+                assert!(HELD.get() - before <= 4 * octets(READ));
+                input.extend_from_slice(&chunk.body);
+            }
+        }
+    }
+    assert_eq!(got, 1 << 30);
+    input.clear();
+    write_end(&mut input, "a786hjs2", &chunk);
+    let end = decoder.next(&mut input).unwrap();
+    assert!(matches!(end, Some(Piece::End(Continuation::Last))));
+}
+
 #[test]
 fn a_connection_receives_and_answers() {
     let (at, open) = ((MachineId(1), LegId::FIRST), open(1, false));
