@@ -2,7 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 use simple_im::msrp::{Connection, ConnectionId, Ident, Sessions};
-use simple_im::wire::msrp::{Decoder, HEAD_LIMIT, Piece, check_path, urls};
+use simple_im::wire::msrp::{
+    AuthenticationInfo, Challenge, Credentials, Decoder, HEAD_LIMIT, Head, Piece, Tolerance,
+    check_path, urls,
+};
 use simple_im::{
     Account, Chunk, ChunkId, Config, Continuation, Down, Entropy, FailureReport, LegId, MachineId,
     MsrpAuthority, MsrpEvent, OpenMsrp, Report, SessionId, Token, Uri,
@@ -11,11 +14,36 @@ use simple_im::{
 /// The first octets say where the rest is cut; zeros cut nowhere.
 pub fn check(data: &[u8]) {
     let (cuts, stream) = data.split_at_checked(8).unwrap_or((&[], data));
-    let whole = decoded([stream]);
-    let cut = decoded(pieces(stream, cuts));
-    assert_eq!(whole, cut, "cut by {cuts:?}");
-    assert_eq!(whole, decoded(stream.chunks(1)), "octet by octet");
+    let tolerated = however_cut(stream, cuts, Tolerance::lenient());
+    let strict = however_cut(stream, cuts, Tolerance::strict());
+    // Strictly, frames are refused that are taken otherwise, and never the other way round.
+    for (strict, tolerated) in strict.iter().zip(&tolerated) {
+        match (strict, tolerated) {
+            (Found::Head(_, None), Found::Head(_, Some(what))) => {
+                panic!("refused only where all is tolerated: {what}")
+            }
+            // What follows differs: the body of a frame that is refused is skipped.
+            (strict, tolerated) if strict != tolerated => break,
+            _ => {}
+        }
+    }
     connection(stream, cuts);
+}
+
+/// What a decoder finds, which must not depend on where the stream is cut.
+fn however_cut(stream: &[u8], cuts: &[u8], tolerance: Tolerance) -> Vec<Found> {
+    let whole = decoded([stream], tolerance);
+    assert_eq!(
+        whole,
+        decoded(pieces(stream, cuts), tolerance),
+        "cut by {cuts:?}"
+    );
+    assert_eq!(
+        whole,
+        decoded(stream.chunks(1), tolerance),
+        "octet by octet"
+    );
+    whole
 }
 
 /// The stream in pieces whose sizes `cuts` gives, over and over.
@@ -42,8 +70,8 @@ enum Found {
     Broken(&'static str),
 }
 
-fn decoded<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Found> {
-    let mut decoder = Decoder::default();
+fn decoded<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, tolerance: Tolerance) -> Vec<Found> {
+    let mut decoder = Decoder::new(HEAD_LIMIT, tolerance);
     let (mut input, mut found) = (BytesMut::new(), Vec::new());
     let mut room = 0usize;
     for piece in pieces {
@@ -56,9 +84,13 @@ fn decoded<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Found> {
                     assert!(!head.txn().is_empty() && head.range().start > 0);
                     let _ = (head.as_send(), head.as_report(), head.mime());
                     let _ = (check_path(head.to_path()), urls(head.from_path()).count());
+                    fields(&head);
                     found.push(Found::Head(format!("{head:?}"), None));
                 }
                 Ok(Some(Piece::Bad(head, flaw))) => {
+                    fields(&head);
+                    assert_eq!(flaw.status.0, 400);
+                    assert!(flaw.at <= HEAD_LIMIT);
                     found.push(Found::Head(format!("{head:?}"), Some(flaw.what)));
                 }
                 Ok(Some(Piece::Octets(octets))) => {
@@ -81,6 +113,34 @@ fn decoded<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Found> {
     }
     assert!(found.len() <= 2 * room + 1, "more pieces than octets");
     found
+}
+
+/// The fields that are read when asked for: what is read comes back from what is written.
+fn fields(head: &Head) {
+    assert!(head.fields().all(|(name, _)| head.field(name).is_some()));
+    let _ = (
+        head.method(),
+        head.comment(),
+        head.use_path(),
+        head.nickname(),
+    );
+    let _ = (head.expires(), head.min_expires(), head.max_expires());
+    for challenge in head.challenges().flatten() {
+        let text = challenge.to_string();
+        assert_eq!(Challenge::parse(&text), Ok(challenge), "{text}");
+    }
+    if let Ok(Some(credentials)) = head.authorization() {
+        let text = credentials.to_string();
+        assert_eq!(Credentials::parse(&text), Ok(credentials), "{text}");
+    }
+    if let Ok(Some(info)) = head.authentication_info() {
+        let text = info.to_string();
+        let nothing = info == AuthenticationInfo::default();
+        assert!(
+            nothing || AuthenticationInfo::parse(&text) == Ok(info),
+            "{text}"
+        );
+    }
 }
 
 struct Counter(u64);
