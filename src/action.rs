@@ -5,8 +5,8 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use crate::{
-    AskId, ChunkId, ClientTxn, MessageId, Method, MsrpTxn, Outcome, RecipientId, ServerTxn,
-    SessionId, Status, Tag, Token, Uri,
+    AskId, ChunkId, ClientTxn, Failure, MessageId, Method, MsrpTxn, Outcome, RecipientId,
+    ServerTxn, SessionId, Status, Tag, Token, Uri,
 };
 
 /// One thing to do. The driver performs actions in the order in which they were pushed.
@@ -174,8 +174,8 @@ pub struct Chunk {
     pub message: Token,
     /// The first octet, counted from 1; 1 for a chunk without content.
     pub start: u64,
-    /// The size of the whole message.
-    pub total: u64,
+    /// The size of the whole message, if it is known.
+    pub total: Option<u64>,
     /// Whether it carries the last octet (`$`), more follows (`+`) or the message is abandoned (`#`).
     pub flag: Continuation,
     /// Whether success reports are asked for.
@@ -294,6 +294,29 @@ pub enum Notice {
     Outcome(MessageId, RecipientId, Outcome),
     /// This member will be served; told once each, before its outcome (controlling function).
     Member(RecipientId, Uri),
+    /// A message that is being sent wants its next octets: at most so many, from this offset on. After a
+    /// session has been replaced the offset may be one that was asked for before.
+    Wanted {
+        /// Which message.
+        message: MessageId,
+        /// The first octet, counted from 0.
+        offset: u64,
+        /// How many at most.
+        octets: usize,
+    },
+    /// The session is bound to its connection.
+    Connected,
+    /// The session has lost its connection, or got none. Its messages wait for another session.
+    Disconnected(Failure),
+    /// A message begins to arrive.
+    Begun {
+        /// Which message.
+        message: MessageId,
+        /// Its MIME header lines, as they came.
+        mime: Bytes,
+        /// Its size in octets, if its sender says it. A claim, nothing more.
+        total: Option<u64>,
+    },
     /// Octets of an incoming message that is too large to be handed over whole.
     Data {
         /// Which message.

@@ -8,12 +8,12 @@ use bytes::Bytes;
 
 use crate::compose::Speaker;
 use crate::dialog::Dialog;
-use crate::msrp::{Keep, Letter, Session, Upcall as Media};
+use crate::msrp::{Keep, Letter, More, Session, Upcall as Media};
 use crate::refresh::{Proposal, Refresh};
 use crate::stray::stray;
 use crate::{
-    Action, ClientTxn, Context, Event, Failure, Head, Method, Methods, Outcome, Reply, Response,
-    ServerTxn, Status, Timer, TxnError,
+    Action, ClientTxn, Context, Event, Failure, Head, MessageId, Method, Methods, Outcome, Reply,
+    Response, ServerTxn, Status, Timer, TxnError,
 };
 
 mod callee;
@@ -192,9 +192,9 @@ impl Leg {
     }
 
     /// Sends octets that the session asked for.
-    pub(crate) fn supply(&mut self, octets: Bytes, cx: &mut Context<'_>) {
+    pub(crate) fn supply(&mut self, message: MessageId, octets: Bytes, cx: &mut Context<'_>) {
         if let Some(session) = self.session() {
-            session.supply(octets, cx);
+            session.supply(message, octets, More::Sized, cx);
         }
     }
 
@@ -474,7 +474,7 @@ fn is_leaving(wait: &Option<AckWait>) -> bool {
 /// sent any more.
 fn late(news: Media) -> Upcall {
     match news {
-        news @ (Media::Confirmed | Media::Received(_)) => Upcall::Media(news),
+        news @ (Media::Confirmed(_) | Media::Received(_)) => Upcall::Media(news),
         _ => Upcall::Nothing,
     }
 }

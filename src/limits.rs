@@ -64,8 +64,11 @@ pub struct Limits {
     /// Octets of an MSRP frame's start line and header lines; above it the connection is broken (CC-136).
     /// Default 8 KiB.
     pub msrp_head: usize,
-    /// Unanswered MSRP chunks a session, at most 8. Default 8.
+    /// Unanswered MSRP chunks a message, at most 8. Default 8.
     pub chunks: usize,
+    /// Messages that one MSRP session sends at the same time, those among them whose report is awaited; a
+    /// further one is refused to the application. Default 16.
+    pub outgoing: usize,
     /// Messages that wait for one request URI; above it the new one is handed back. Default 64.
     pub queue: usize,
     /// Answered requests whose answer is remembered; the oldest is forgotten first. Default 4,096.
@@ -128,6 +131,7 @@ impl Default for Limits {
             ranges: 1_024,
             msrp_head: 8 * 1024,
             chunks: 8,
+            outgoing: 16,
             queue: 64,
             answered: 4_096,
             forks: 8,

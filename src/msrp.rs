@@ -7,6 +7,7 @@ use arrayvec::ArrayString;
 use crate::wire::msrp::LONGEST_ID;
 
 mod connection;
+mod endpoint;
 mod range;
 mod receive;
 mod send;
@@ -16,11 +17,13 @@ mod store;
 
 pub(crate) use range::RangeSet;
 pub(crate) use receive::{Keep, Whole};
-pub(crate) use send::Letter;
+pub use send::Letter;
+pub(crate) use send::More;
 pub(crate) use session::{Session, Upcall};
 pub(crate) use store::Store;
 
 pub use connection::{Connection, News};
+pub use endpoint::{Endpoint, Invitation, NoSession, Part};
 pub use sessions::{ConnectionId, Sessions, Target};
 
 /// A Message-ID or transaction id: 32 letters (RFC 4975 §9), or up to 64 of peers that count further.

@@ -410,6 +410,28 @@ impl Negotiated {
         }
     }
 
+    /// What there is to know of a peer whose path was learnt without a description: it takes and sends
+    /// everything. `None` if the path is none, or does not say where to connect to and we are to.
+    pub(crate) fn with_path(config: &Config, connect: bool, path: &str) -> Option<Self> {
+        let hop = sdp::first_hop(path)?;
+        if path.len() > config.limits.dialog_octets || (connect && !hop.reachable) {
+            return None;
+        }
+        let mut text = BytesMut::with_capacity(path.len() + 1);
+        text.extend_from_slice(path.as_bytes());
+        text.extend_from_slice(b"*");
+        Some(Self {
+            connect,
+            can_send: true,
+            can_receive: true,
+            max_size: None,
+            filelength: None,
+            text: text.freeze(),
+            path: mime::span(0, path.len()),
+            accept_types: mime::span(path.len(), path.len() + 1),
+        })
+    }
+
     /// The peer's path, for To-Path.
     pub(crate) fn peer(&self) -> Bytes {
         self.text.slice(..self.path.len as usize)

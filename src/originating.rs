@@ -346,12 +346,12 @@ impl Message {
             (Progress::Calling, Upcall::Answered { focus }) => self.agreed(leg, focus, cx),
             (
                 Progress::Sending { .. } | Progress::AwaitReport { .. },
-                Upcall::Media(Media::Wants(at, most)),
+                Upcall::Media(Media::Wants(id, at, most)),
             ) => {
-                self.supply(leg, at, most, cx);
+                self.supply(leg, (id, at), most, cx);
                 progress
             }
-            (Progress::Sending { focus }, Upcall::Media(Media::Taken)) => {
+            (Progress::Sending { focus }, Upcall::Media(Media::Taken(_))) => {
                 if self.wants_report(focus) {
                     cx.start(Timer::SuccessReport, cx.config.profile.report_wait);
                     return Progress::AwaitReport { focus };
@@ -362,14 +362,14 @@ impl Message {
             // The report may come before the last response: it says more (CC-53).
             (
                 Progress::Sending { focus } | Progress::AwaitReport { focus },
-                Upcall::Media(Media::Confirmed),
+                Upcall::Media(Media::Confirmed(_)),
             ) => {
                 stop_waiting(progress, cx);
                 self.end(leg, confirmed(focus), focus, cx)
             }
             (
                 Progress::Sending { focus } | Progress::AwaitReport { focus },
-                Upcall::Media(Media::Failed(why)),
+                Upcall::Media(Media::Failed(_, why)),
             ) => {
                 stop_waiting(progress, cx);
                 self.end(leg, Outcome::Failed(why), focus, cx)
@@ -394,7 +394,7 @@ impl Message {
                     outcome: Outcome::Sent | Outcome::Unconfirmed,
                     focus,
                 },
-                Upcall::Media(Media::Confirmed),
+                Upcall::Media(Media::Confirmed(_)),
             ) => Progress::Ending {
                 outcome: confirmed(focus),
                 focus,
@@ -432,7 +432,7 @@ impl Message {
     fn begin(&self, leg: &mut Leg, focus: bool, cx: &mut Context<'_>) -> Progress {
         let mime = self.content.lines(cx);
         let letter = Letter {
-            size: self.size(),
+            size: Some(self.size()),
             mime,
             // A focus only says that it took the job: ask what it did (OC-LM-30, D-27).
             success: self.wants_report(focus),
@@ -450,10 +450,11 @@ impl Message {
         focus || self.success
     }
 
-    fn supply(&self, leg: &mut Leg, at: u64, most: usize, cx: &mut Context<'_>) {
+    fn supply(&self, leg: &mut Leg, (id, at): (MessageId, u64), most: usize, cx: &mut Context<'_>) {
         let body = &self.content.body;
         let from = usize::try_from(at).unwrap_or(usize::MAX).min(body.len());
         leg.supply(
+            id,
             body.slice(from..from.saturating_add(most).min(body.len())),
             cx,
         );

@@ -1,11 +1,9 @@
 //! The terminating client: a page or a large message arrives.
 
-use bytes::Bytes;
-
 use crate::compose::Speaker;
 use crate::leg::stranger;
 use crate::leg::{self, Leg, Refused, SUPPORTED, Upcall};
-use crate::msrp::{Keep, Upcall as Media, Whole};
+use crate::msrp::{Keep, Upcall as Media};
 use crate::offer::Shape;
 use crate::page::{Inbox, arrival, readable, refusal_of};
 use crate::{
@@ -129,7 +127,7 @@ impl Terminating {
                 if let Some(session) = leg.session() {
                     session.report(&whole, 200, cx);
                 }
-                received(whole, cx);
+                whole.tell(cx);
             }
             (Upcall::Page(txn), Event::Request(_, request)) => self.inbox.arrive(txn, request, cx),
             _ => {}
@@ -253,26 +251,3 @@ const FOREIGN: Refused<'static> = Refused {
     warning: Some((399, "Function not allowed")),
     ..Refused::plain(488)
 };
-
-/// A message is complete: the application has it, whole if it is small, with the headers that say
-/// whether its content is elsewhere (TC-LM-15).
-fn received(whole: Whole, cx: &mut Context<'_>) {
-    let Whole {
-        message,
-        mime,
-        size,
-        store,
-        ..
-    } = whole;
-    let whole = if store.held() == size {
-        store.into_whole()
-    } else {
-        Bytes::new()
-    };
-    cx.act(Action::Tell(Notice::Received {
-        message,
-        mime,
-        whole,
-        size,
-    }));
-}

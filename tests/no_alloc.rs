@@ -580,7 +580,7 @@ fn chunk(body: &Bytes) -> Chunk {
         id: ChunkId(1),
         message: Token::new([1, 2, 3]),
         start: 1,
-        total: body.len() as u64,
+        total: Some(body.len() as u64),
         flag: Continuation::Last,
         success: false,
         failure: FailureReport::Yes,

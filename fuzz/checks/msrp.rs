@@ -267,7 +267,7 @@ fn hear(
                     id,
                     message: Token::new([1, 2, 3]),
                     start: 1,
-                    total: body.len() as u64,
+                    total: Some(body.len() as u64),
                     flag: Continuation::Last,
                     success: false,
                     failure: FailureReport::Yes,

@@ -519,12 +519,12 @@ impl Member {
                 self.deliver(message, cx);
             }
             (Progress::Answered, Upcall::Media(Media::Up)) => self.deliver(message, cx),
-            (Progress::Sending, Upcall::Media(Media::Wants(at, most))) => {
-                self.supply(message, at, most, cx);
+            (Progress::Sending, Upcall::Media(Media::Wants(id, at, most))) => {
+                self.supply(message, (id, at), most, cx);
             }
             // Not a chat: the leg ends when it has the message (CF-LM-25).
-            (Progress::Sending, Upcall::Media(Media::Taken)) => self.end(Outcome::Sent, cx),
-            (Progress::Sending, Upcall::Media(Media::Failed(why))) => {
+            (Progress::Sending, Upcall::Media(Media::Taken(_))) => self.end(Outcome::Sent, cx),
+            (Progress::Sending, Upcall::Media(Media::Failed(_, why))) => {
                 self.end(Outcome::Failed(why), cx);
             }
             (_, Upcall::PeerLeft) => self.decide(Outcome::Failed(Failure::Incomplete), cx),
@@ -565,20 +565,26 @@ impl Member {
         }
         self.progress = Progress::Sending;
         let letter = Letter {
-            size: *size,
+            size: Some(*size),
             mime: mime.clone(),
             success: false,
             failure: FailureReport::Yes,
         };
-        if let Upcall::Media(Media::Wants(at, most)) = self.leg.send(letter, cx) {
-            self.supply(message, at, most, cx);
+        if let Upcall::Media(Media::Wants(id, at, most)) = self.leg.send(letter, cx) {
+            self.supply(message, (id, at), most, cx);
         }
     }
 
     /// The next octets, each leg at its own pace over one store.
-    fn supply(&mut self, message: &Incoming, at: u64, most: usize, cx: &mut Context<'_>) {
+    fn supply(
+        &mut self,
+        message: &Incoming,
+        (id, at): (MessageId, u64),
+        most: usize,
+        cx: &mut Context<'_>,
+    ) {
         if let Incoming::Stored { store, .. } = message {
-            self.leg.supply(store.slice(at, most), cx);
+            self.leg.supply(id, store.slice(at, most), cx);
         }
     }
 

@@ -55,6 +55,14 @@ impl RangeSet {
                 .is_some_and(|range| range.start <= start)
     }
 
+    /// How many octets are there without a gap from the first on.
+    pub(crate) fn first(&self) -> u64 {
+        match self.ranges.first() {
+            Some(range) if range.start == 0 => range.end,
+            _ => 0,
+        }
+    }
+
     /// How many octets are there.
     pub(crate) fn len(&self) -> u64 {
         self.iter().map(|range| range.end - range.start).sum()

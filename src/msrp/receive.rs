@@ -24,7 +24,7 @@ const REMEMBERED: usize = 8;
 /// | `+` | 200 |
 /// | `$` | 200; complete when all octets from the first to the last are there |
 /// | `#` | 200; the message is dropped |
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Receiving {
     keep: Keep,
     chunk: Option<InChunk>,
@@ -40,18 +40,19 @@ pub(crate) struct Receiving {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Over {
     Complete,
-    /// It was too large; the sender was told and should have stopped (RFC 4975 §10.5).
+    /// It was too large or is not wanted; the sender was told and should have stopped (RFC 4975 §10.5).
     TooLarge,
 }
 
 /// What happens to the octets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Keep {
     /// Small messages are assembled, large ones are handed on as they come; at most so many octets.
     ForUser { most: u64 },
     /// Every message is kept whole until it is taken; at most so many octets.
     Stored { most: u64 },
     /// We said that we receive nothing.
+    #[default]
     Nothing,
 }
 
@@ -105,6 +106,12 @@ struct Incoming {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Got {
     Nothing,
+    /// A message has begun.
+    Begun {
+        message: MessageId,
+        mime: Bytes,
+        total: Option<u64>,
+    },
     /// A whole message; kept ones hand out their store.
     Message(Whole),
     /// A message that ended before it was complete.
@@ -127,17 +134,32 @@ pub(crate) struct Whole {
     pub(crate) failure: FailureReport,
 }
 
-impl Receiving {
-    pub(crate) fn new(keep: Keep) -> Self {
-        Self {
-            keep,
-            chunk: None,
-            messages: Vec::new(),
-            over: Vec::new(),
-            begun: 0,
-        }
+impl Whole {
+    /// Hands it to the application: whole if it is small, with the headers that say whether its
+    /// content is elsewhere (TC-LM-15).
+    pub(crate) fn tell(self, cx: &mut Context<'_>) {
+        let Self {
+            message,
+            mime,
+            size,
+            store,
+            ..
+        } = self;
+        let whole = if store.held() == size {
+            store.into_whole()
+        } else {
+            Bytes::new()
+        };
+        cx.act(Action::Tell(Notice::Received {
+            message,
+            mime,
+            whole,
+            size,
+        }));
     }
+}
 
+impl Receiving {
     /// What to do with content from now on.
     pub(crate) fn keep(&mut self, keep: Keep) {
         self.keep = keep;
@@ -153,8 +175,14 @@ impl Receiving {
             at,
         };
         if head.content_type.is_some() || head.range.start > 1 {
+            let before = self.messages.len();
             chunk.fate = match self.admit(head, cx) {
-                Ok(fate) => fate,
+                Ok(fate) => {
+                    if let Some(new) = self.messages.get(before) {
+                        got = new.begun();
+                    }
+                    fate
+                }
                 Err(status) => {
                     refuse(txn, head.failure, status, cx);
                     if let Some(ident) = Ident::copy(head.message).filter(|_| status == 413) {
@@ -364,12 +392,7 @@ impl Receiving {
         else {
             return Got::Nothing;
         };
-        let dropped = self.remove(place, cx);
-        Got::Incomplete {
-            message: dropped.message,
-            received: dropped.ranges.len(),
-            total: dropped.total,
-        }
+        self.remove(place, cx).incomplete()
     }
 
     /// Takes nothing more: the chunk that is arriving is refused, and so is every other.
@@ -387,31 +410,84 @@ impl Receiving {
         self.keep = Keep::Stored { most: 0 };
     }
 
+    /// Wants no more of this message: 413 at once, and for every chunk of it that still comes
+    /// (RFC 4975 §10.5). Whether it was arriving.
+    pub(crate) fn refuse_one(&mut self, message: MessageId, cx: &mut Context<'_>) -> bool {
+        let Some(place) = self.messages.iter().position(|one| one.message == message) else {
+            return false;
+        };
+        let ident = self.remove(place, cx).ident;
+        self.remember(ident, Over::TooLarge);
+        if let Some(chunk) = &mut self.chunk
+            && chunk.fate == Fate::Part(ident)
+        {
+            refuse(chunk.txn, chunk.failure, 413, cx);
+            chunk.fate = Fate::Refused;
+        }
+        true
+    }
+
+    /// Wants no more of this message, while there is no connection. Whether it was arriving.
+    pub(crate) fn forget(&mut self, message: MessageId) -> bool {
+        let Some(place) = self.messages.iter().position(|one| one.message == message) else {
+            return false;
+        };
+        let ident = self.messages.remove(place).ident;
+        self.remember(ident, Over::TooLarge);
+        true
+    }
+
     /// Whether a message has begun and is not complete.
     pub(crate) fn is_midway(&self) -> bool {
         !self.messages.is_empty()
     }
 
-    /// Gives up the oldest message that is not complete; called until there is none. A user who
-    /// waits for a message hears of its end even if it never began.
-    pub(crate) fn give_up(&mut self, cx: &mut Context<'_>) -> Got {
+    /// Whether a user waits for a message and none has begun.
+    pub(crate) fn never_began(&self) -> bool {
+        matches!(self.keep, Keep::ForUser { .. }) && self.begun == 0
+    }
+
+    /// The connection is gone: what has arrived stays, and what was arriving may come again.
+    pub(crate) fn pause(&mut self, cx: &mut Context<'_>) {
         self.chunk = None;
-        if let Some(ident) = self.messages.first().map(|message| message.ident) {
-            return self.drop_message(ident, cx);
+        if self.is_midway() {
+            cx.stop(Timer::NextChunk);
         }
-        if !matches!(self.keep, Keep::ForUser { .. }) || self.begun > 0 {
+    }
+
+    /// There is another session: what is not complete may go on.
+    pub(crate) fn resume(&mut self, cx: &mut Context<'_>) {
+        if self.is_midway() {
+            cx.start(Timer::NextChunk, cx.config.limits.chunk_reception);
+        }
+    }
+
+    /// Gives up the oldest message that is not complete, after a pause; called until there is none.
+    pub(crate) fn give_up(&mut self) -> Got {
+        if self.messages.is_empty() {
             return Got::Nothing;
         }
-        self.begun = 1;
-        Got::Incomplete {
-            message: MessageId(0),
-            received: 0,
-            total: None,
-        }
+        self.messages.remove(0).incomplete()
     }
 }
 
 impl Incoming {
+    fn begun(&self) -> Got {
+        Got::Begun {
+            message: self.message,
+            mime: self.mime.clone(),
+            total: self.total,
+        }
+    }
+
+    fn incomplete(self) -> Got {
+        Got::Incomplete {
+            message: self.message,
+            received: self.ranges.len(),
+            total: self.total,
+        }
+    }
+
     fn hand_on(&self, offset: u64, octets: Bytes, cx: &mut Context<'_>) {
         cx.act(Action::Tell(Notice::Data {
             message: self.message,

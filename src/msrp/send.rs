@@ -1,120 +1,466 @@
-//! The sending half of a session: one message, chunk by chunk (RFC 4975 §7.1).
+//! The sending half of a session: messages, chunk by chunk, in turns (RFC 4975 §7.1).
+
+use alloc::vec::Vec;
 
 use arrayvec::ArrayVec;
 use bytes::Bytes;
 
 use super::RangeSet;
 use crate::{
-    Action, Chunk, ChunkId, Context, Continuation, Failure, FailureReport, ReportHead, Timer, Token,
+    Action, Chunk, ChunkId, Context, Continuation, Failure, FailureReport, MessageId, ReportHead,
+    Timer, Token,
 };
 
-/// One message on its way out.
+/// The messages that a session sends, oldest first.
 ///
 /// | event | what happens |
 /// |---|---|
-/// | room | the chunk before has been written: its 30 s begin; the next octets are asked for |
-/// | octets | they go out as one chunk, at most eight unanswered |
+/// | a chunk has been written | its 30 s begin; the next octets of its message are asked for |
+/// | octets | they go out as one chunk, at most eight a message unanswered |
 /// | 200 | the chunk is done; with the last one the message is taken |
-/// | any other status, a failure report, 30 s | the message has failed |
+/// | any other status, a failure report, 30 s | the message has failed: `#` if it is midway, and no more of it |
 /// | success report | its range is added; with the last octet the message is confirmed |
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Sending {
-    message: Token,
-    size: u64,
-    sent: u64,
-    success: bool,
-    failure: FailureReport,
-    mime: Bytes,
-    /// Chunks without a response, oldest first; only those of Failure-Report yes stay once written.
-    unanswered: ArrayVec<(ChunkId, Written), 8>,
-    reported: RangeSet,
-    progress: Progress,
+///
+/// Every message has one chunk at the connection at most, so that a small message never waits for more
+/// than what the connection writes of a large one before it gives others their turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outbound {
+    messages: Vec<Sending>,
+    begun: u32,
+    minted: u32,
+    /// Who is asked first for octets: the place after the one that was asked last.
+    turn: usize,
+    /// How many octets the connection wants at a time.
+    room: usize,
+    /// Whether [`Timer::ChunkResponse`] runs.
+    guarded: bool,
 }
 
+/// One message on its way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Sending {
+    id: MessageId,
+    message: Token,
+    letter: Letter,
+    sent: u64,
+    /// Whether the chunk that ends it has been pushed.
+    ended: bool,
+    next: Next,
+    /// Chunks without a response, oldest first; of those that ask for failures only, the last eight.
+    unanswered: ArrayVec<Awaited, 8>,
+    reported: RangeSet,
+    progress: Progress,
+    /// What is to be told of it.
+    news: Option<News>,
+}
+
+/// What a message looks like before its first octet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Its size in octets; `None` if it is not known yet.
+    pub size: Option<u64>,
+    /// The MIME header lines, each ended by CRLF, Content-Type last.
+    pub mime: Bytes,
+    /// Whether the receiver is asked to confirm what it got.
+    pub success: bool,
+    /// Which failures are reported.
+    pub failure: FailureReport,
+}
+
+/// What the message waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Written {
-    Pushed,
-    Written,
+enum Next {
+    /// Its turn.
+    Turn,
+    /// Octets, which it has asked for.
+    Octets,
+    /// That its chunk is written.
+    Written(ChunkId),
+}
+
+/// A chunk whose response is awaited, now or as soon as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Awaited {
+    chunk: ChunkId,
+    /// Where it begins, counted from 0.
+    start: u64,
+    /// Transactions that have been written and not answered.
+    open: u32,
+    /// Whether the timer that runs was started for it.
+    guarded: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
     /// Octets are still to be sent or answered.
     Going,
-    /// Every octet is taken (D-09).
+    /// Every octet is taken (D-09), and a report is awaited.
     Taken,
-    /// The message has failed; nothing more is sent with its Message-ID (CC-130).
-    Failed,
+    /// It is over; what there is to say of it is still to be said.
+    Over,
 }
 
-/// What a message looks like before its first octet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Letter {
-    /// The size in octets, at least 1.
-    pub(crate) size: u64,
-    /// The MIME header lines, Content-Type last.
-    pub(crate) mime: Bytes,
-    pub(crate) success: bool,
-    pub(crate) failure: FailureReport,
-}
-
-/// What the sending half has to say to its leg.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
-    Nothing,
-    /// It wants these octets: offset from 0 and how many at most.
-    Wants(u64, usize),
-    /// The peer's stack has every octet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum News {
     Taken,
-    /// Success reports cover the whole message.
     Confirmed,
     Failed(Failure),
 }
 
-impl Sending {
-    pub(crate) fn new(letter: Letter, cx: &mut Context<'_>) -> Self {
-        Self {
+/// What the sending half has to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Nothing,
+    /// A message wants these octets: offset from 0 and how many at most.
+    Wants(MessageId, u64, usize),
+    /// The peer's stack has every octet.
+    Taken(MessageId),
+    /// Success reports cover the whole message.
+    Confirmed(MessageId),
+    Failed(MessageId, Failure),
+}
+
+/// Whether more octets follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum More {
+    /// As the size says.
+    Sized,
+    /// These are the last.
+    No,
+}
+
+/// Whether the peer can still hear us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    Open,
+    Dead,
+}
+
+impl Outbound {
+    /// Begins a message. Its octets are asked for when it is its turn.
+    pub(crate) fn begin(&mut self, letter: Letter, cx: &mut Context<'_>) -> MessageId {
+        let id = MessageId(self.begun);
+        self.begun = self.begun.wrapping_add(1);
+        // Nearly always there is one.
+        self.messages.reserve_exact(1);
+        self.messages.push(Sending {
+            id,
             message: cx.token(),
-            size: letter.size,
+            letter,
             sent: 0,
-            success: letter.success,
-            failure: letter.failure,
-            mime: letter.mime,
+            ended: false,
+            next: Next::Turn,
             unanswered: ArrayVec::new(),
             reported: RangeSet::default(),
             progress: Progress::Going,
+            news: None,
+        });
+        id
+    }
+
+    /// How many messages are not over.
+    pub(crate) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// The messages that are not over, and what they look like.
+    pub(crate) fn letters(&self) -> impl Iterator<Item = (MessageId, &Letter)> {
+        self.messages.iter().map(|one| (one.id, &one.letter))
+    }
+
+    /// Whether every octet of this message is taken, and its report is awaited.
+    pub(crate) fn is_taken(&self, id: MessageId) -> bool {
+        let mut taken = self.messages.iter();
+        taken.any(|one| one.id == id && one.progress == Progress::Taken)
+    }
+
+    pub(crate) fn mint(&mut self) -> ChunkId {
+        self.minted = self.minted.wrapping_add(1);
+        ChunkId(self.minted)
+    }
+
+    /// The next thing that there is to say; called until there is nothing. `line` says whether octets
+    /// may be asked for.
+    pub(crate) fn poll(&mut self, line: Line, cx: &mut Context<'_>) -> Sent {
+        if let Some(told) = self.tell(cx) {
+            return told;
         }
-    }
-
-    /// Whether the peer has got the beginning of a message that it will not get the end of.
-    fn is_midway(&self) -> bool {
-        self.sent > 0 && self.sent < self.size
-    }
-
-    /// How many octets to ask for, if `room` are wanted and the window is open.
-    pub(crate) fn wants(&self, room: usize, cx: &Context<'_>) -> Sent {
-        let limits = &cx.config.limits;
-        let open = self.unanswered.len() < limits.chunks.clamp(1, self.unanswered.capacity());
-        if self.progress != Progress::Going || self.sent == self.size || !open || room == 0 {
+        if line == Line::Dead {
             return Sent::Nothing;
         }
-        let chunk = room.min(cx.config.profile.msrp_chunk.clamp(1, 2048));
-        let left = usize::try_from(self.size - self.sent).unwrap_or(usize::MAX);
-        Sent::Wants(self.sent, chunk.min(left))
+        let count = self.messages.len();
+        let turn = self.turn;
+        for place in (0..count).map(|step| turn.wrapping_add(step) % count) {
+            let Some(one) = self.messages.get_mut(place) else {
+                break;
+            };
+            let most = one.wants(self.room, cx);
+            if most > 0 {
+                one.next = Next::Octets;
+                let (id, sent) = (one.id, one.sent);
+                self.turn = place + 1;
+                return Sent::Wants(id, sent, most);
+            }
+            if one.is_empty() {
+                // There are no octets to wait for.
+                let id = one.id;
+                self.supply(id, Bytes::new(), More::No, cx);
+            }
+        }
+        Sent::Nothing
     }
 
-    /// Sends the next octets, which were asked for.
-    pub(crate) fn supply(&mut self, id: ChunkId, body: Bytes, cx: &mut Context<'_>) {
-        let start = self.sent + 1;
-        self.sent = (self.sent + body.len() as u64).min(self.size);
-        let last = self.sent == self.size;
-        self.unanswered.push((id, Written::Pushed));
-        let flag = if last {
+    fn tell(&mut self, cx: &mut Context<'_>) -> Option<Sent> {
+        let place = self.messages.iter().position(|one| one.news.is_some())?;
+        let one = self.messages.get_mut(place)?;
+        let (id, news) = (one.id, one.news.take()?);
+        if one.progress == Progress::Over {
+            self.messages.remove(place);
+            self.tend(cx);
+        }
+        Some(match news {
+            News::Taken => Sent::Taken(id),
+            News::Confirmed => Sent::Confirmed(id),
+            News::Failed(why) => Sent::Failed(id, why),
+        })
+    }
+
+    /// How many octets a message has asked for, none if it has not, and how many are left if that is
+    /// known; `None` if there is no such message.
+    pub(crate) fn asked(&self, id: MessageId, cx: &Context<'_>) -> Option<(usize, Option<u64>)> {
+        let one = self.messages.iter().find(|one| one.id == id)?;
+        let most = match one.next {
+            Next::Octets => one.chunk(cx),
+            Next::Turn | Next::Written(_) => 0,
+        };
+        Some((most, one.letter.size.map(|size| size - one.sent)))
+    }
+
+    /// Sends octets that a message asked for; nothing if it is over, or has not asked.
+    pub(crate) fn supply(&mut self, id: MessageId, body: Bytes, more: More, cx: &mut Context<'_>) {
+        let chunk = self.mint();
+        let Some(one) = self.messages.iter_mut().find(|one| one.id == id) else {
+            return;
+        };
+        if one.ended || matches!(one.next, Next::Written(_)) {
+            return;
+        }
+        let start = one.sent;
+        one.sent = start.saturating_add(body.len() as u64);
+        if let Some(size) = one.letter.size {
+            one.sent = one.sent.min(size);
+        }
+        one.ended = more == More::No || one.letter.size == Some(one.sent);
+        if one.ended {
+            one.letter.size = Some(one.sent);
+        }
+        one.next = Next::Written(chunk);
+        if one.unanswered.is_full() {
+            one.unanswered.remove(0);
+        }
+        one.unanswered.push(Awaited {
+            chunk,
+            start,
+            open: 0,
+            guarded: false,
+        });
+        let flag = if one.ended {
             Continuation::Last
         } else {
             Continuation::More
         };
-        self.push(id, start, flag, body, cx);
+        one.push(chunk, start + 1, flag, body, cx);
+    }
+
+    /// Every chunk that was pushed has been written, and so many octets are wanted.
+    pub(crate) fn room(&mut self, octets: usize, cx: &mut Context<'_>) {
+        self.room = octets;
+        for one in &mut self.messages {
+            if let Next::Written(chunk) = one.next {
+                one.written(chunk);
+            }
+        }
+        self.tend(cx);
+    }
+
+    /// A transaction of a chunk was answered. Responses may come in any order and twice (CC-43, CC-129).
+    pub(crate) fn answered(
+        &mut self,
+        chunk: ChunkId,
+        status: u16,
+        line: Line,
+        cx: &mut Context<'_>,
+    ) {
+        let holds = |one: &&mut Sending| one.unanswered.iter().any(|other| other.chunk == chunk);
+        let Some(one) = self.messages.iter_mut().find(holds) else {
+            return;
+        };
+        if one.progress != Progress::Going {
+            return;
+        }
+        if (200..300).contains(&status) {
+            one.answered(chunk);
+        } else {
+            let id = one.id;
+            self.fail(id, Failure::Msrp(status), line, cx);
+        }
+        self.tend(cx);
+    }
+
+    /// 30 s without a response: a failure, or with Failure-Report partial the good news.
+    pub(crate) fn overdue(&mut self, line: Line, cx: &mut Context<'_>) {
+        self.guarded = false;
+        for place in 0..self.messages.len() {
+            let Some(one) = self.messages.get_mut(place) else {
+                break;
+            };
+            let late = |awaited: &Awaited| awaited.guarded && awaited.open > 0;
+            if one.progress != Progress::Going || !one.unanswered.iter().any(late) {
+                continue;
+            }
+            match one.letter.failure {
+                FailureReport::Yes => {
+                    let id = one.id;
+                    self.fail(id, Failure::NoResponse, line, cx);
+                }
+                // Only silence says that nothing went wrong (D-09, CC-56).
+                FailureReport::Partial | FailureReport::No => one.taken(),
+            }
+        }
+        self.tend(cx);
+    }
+
+    /// A REPORT, perhaps on one of these messages (RFC 4975 §7.1.2). Ranges are merged (CC-52).
+    pub(crate) fn reported(&mut self, report: &ReportHead<'_>, line: Line, cx: &mut Context<'_>) {
+        let Some(token) = Token::read(report.message) else {
+            return;
+        };
+        let Some(one) = self.messages.iter_mut().find(|one| one.message == token) else {
+            return;
+        };
+        if one.progress == Progress::Over {
+            return;
+        }
+        if (200..300).contains(&report.status) {
+            one.confirmed(report, cx);
+        } else {
+            let id = one.id;
+            self.fail(id, Failure::Msrp(report.status), line, cx);
+        }
+        self.tend(cx);
+    }
+
+    /// The message has failed: nothing more is sent with its Message-ID, and what is midway ends with
+    /// `#` at once (CC-130).
+    fn fail(&mut self, id: MessageId, why: Failure, line: Line, cx: &mut Context<'_>) {
+        let chunk = self.mint();
+        if let Some(one) = self.messages.iter_mut().find(|one| one.id == id) {
+            if line == Line::Open {
+                one.abandon(chunk, cx);
+            }
+            one.progress = Progress::Over;
+            one.news = Some(News::Failed(why));
+        }
+    }
+
+    /// Ends a message that the application no longer wants sent: with `#` if it is midway (CC-59, CC-86).
+    /// Whether there was one; nothing more is said of it.
+    pub(crate) fn cancel(&mut self, id: MessageId, line: Line, cx: &mut Context<'_>) -> bool {
+        let Some(place) = self.messages.iter().position(|one| one.id == id) else {
+            return false;
+        };
+        let chunk = self.mint();
+        let one = self.messages.remove(place);
+        if line == Line::Open && one.progress == Progress::Going {
+            one.abandon(chunk, cx);
+        }
+        self.tend(cx);
+        true
+    }
+
+    /// Forgets a message while there is no connection; whether there was one.
+    pub(crate) fn forget(&mut self, id: MessageId) -> bool {
+        let before = self.messages.len();
+        self.messages.retain(|one| one.id != id);
+        self.messages.len() < before
+    }
+
+    /// No more sending. A message that is taken may still be confirmed by a late report (CC-54).
+    pub(crate) fn hush(&mut self, line: Line, cx: &mut Context<'_>) {
+        for place in 0..self.messages.len() {
+            let chunk = self.mint();
+            let Some(one) = self.messages.get_mut(place) else {
+                break;
+            };
+            if one.progress == Progress::Going {
+                if line == Line::Open {
+                    one.abandon(chunk, cx);
+                }
+                one.progress = Progress::Over;
+            }
+        }
+        self.tend(cx);
+    }
+
+    /// The connection is gone: the timer stops, and what the peer has not confirmed is to be sent
+    /// again once there is another one (RFC 4975 §5.4).
+    pub(crate) fn rewind(&mut self, cx: &mut Context<'_>) {
+        for one in &mut self.messages {
+            one.rewind();
+        }
+        self.tend(cx);
+    }
+
+    /// Keeps the timer running as long as a response is awaited. It was started for some, the oldest
+    /// among them, and starts anew for the others when these are answered.
+    fn tend(&mut self, cx: &mut Context<'_>) {
+        let going = |one: &Sending| one.progress == Progress::Going;
+        let (mut any, mut guarded) = (false, false);
+        for one in self.messages.iter().filter(|one| going(one)) {
+            for awaited in one.unanswered.iter().filter(|awaited| awaited.open > 0) {
+                any = true;
+                guarded |= awaited.guarded;
+            }
+        }
+        if any && !(self.guarded && guarded) {
+            for one in self.messages.iter_mut().filter(|one| going(one)) {
+                for awaited in &mut one.unanswered {
+                    awaited.guarded = awaited.open > 0;
+                }
+            }
+            self.guarded = true;
+            cx.start(Timer::ChunkResponse, cx.config.limits.msrp_response);
+        } else if !any && self.guarded {
+            self.guarded = false;
+            cx.stop(Timer::ChunkResponse);
+        }
+    }
+}
+
+impl Sending {
+    /// How many octets to ask for: none if it is not its turn, or too much is unanswered.
+    fn wants(&self, room: usize, cx: &Context<'_>) -> usize {
+        let window = cx.config.limits.chunks.clamp(1, self.unanswered.capacity());
+        let open = self.letter.failure != FailureReport::Yes || self.unanswered.len() < window;
+        if self.progress != Progress::Going || self.ended || self.next != Next::Turn || !open {
+            return 0;
+        }
+        self.chunk(cx).min(room)
+    }
+
+    /// How many octets of it a chunk may have.
+    fn chunk(&self, cx: &Context<'_>) -> usize {
+        let most = cx.config.profile.msrp_chunk.clamp(1, 2048);
+        match self.letter.size {
+            Some(size) => usize::try_from(size - self.sent).map_or(most, |left| left.min(most)),
+            None => most,
+        }
+    }
+
+    /// Whether it has no octets at all, and its only chunk is still to be sent.
+    fn is_empty(&self) -> bool {
+        let going = self.progress == Progress::Going && !self.ended;
+        going && self.next == Next::Turn && self.letter.size == Some(self.sent)
     }
 
     fn push(&self, id: ChunkId, start: u64, flag: Continuation, body: Bytes, cx: &mut Context<'_>) {
@@ -122,152 +468,101 @@ impl Sending {
             id,
             message: self.message,
             start,
-            total: self.size,
+            total: self.letter.size,
             flag,
-            success: self.success,
-            failure: self.failure,
-            mime: self.mime.clone(),
+            success: self.letter.success,
+            failure: self.letter.failure,
+            mime: self.letter.mime.clone(),
             body,
         }));
     }
 
-    /// What was pushed has been written: its response is awaited from now on (CC-51).
-    pub(crate) fn written(&mut self, cx: &mut Context<'_>) -> Sent {
-        if self.progress != Progress::Going {
-            return Sent::Nothing;
+    /// A chunk has been written: its response is awaited from now on (CC-51).
+    fn written(&mut self, chunk: ChunkId) {
+        if self.next == Next::Written(chunk) {
+            self.next = Next::Turn;
         }
-        let waiting = self.is_awaiting();
-        match self.failure {
-            FailureReport::Yes => {
-                for (_, written) in &mut self.unanswered {
-                    *written = Written::Written;
-                }
-                if !waiting && self.is_awaiting() {
-                    cx.start(Timer::ChunkResponse, cx.config.limits.msrp_response);
-                }
-                Sent::Nothing
-            }
-            FailureReport::Partial | FailureReport::No => {
-                self.unanswered.clear();
-                match (self.sent == self.size, self.failure) {
-                    (false, _) => Sent::Nothing,
-                    // Only silence says that nothing went wrong (D-09, CC-56).
-                    (true, FailureReport::Partial) => {
-                        cx.start(Timer::ChunkResponse, cx.config.limits.msrp_response);
-                        Sent::Nothing
-                    }
-                    (true, _) => self.taken(),
-                }
+        if self.progress != Progress::Going {
+            return;
+        }
+        let last = self.ended && self.next == Next::Turn;
+        match self.letter.failure {
+            FailureReport::Yes => self.open(chunk),
+            FailureReport::Partial if last => self.open(chunk),
+            FailureReport::No if last => self.taken(),
+            FailureReport::Partial | FailureReport::No => {}
+        }
+    }
+
+    fn open(&mut self, chunk: ChunkId) {
+        for awaited in &mut self.unanswered {
+            if awaited.chunk == chunk {
+                awaited.open += 1;
             }
         }
     }
 
-    fn is_awaiting(&self) -> bool {
+    fn answered(&mut self, chunk: ChunkId) {
+        // Who asks for failures only hears nothing of success, or cannot rely on what it hears.
+        if self.letter.failure != FailureReport::Yes {
+            return;
+        }
+        if let Some(awaited) = self.unanswered.iter_mut().find(|one| one.chunk == chunk) {
+            awaited.open = awaited.open.saturating_sub(1);
+        }
         self.unanswered
-            .iter()
-            .any(|(_, written)| *written == Written::Written)
+            .retain(|awaited| awaited.chunk != chunk || awaited.open > 0);
+        if self.ended && self.unanswered.is_empty() {
+            self.taken();
+        }
     }
 
-    fn taken(&mut self) -> Sent {
-        self.progress = Progress::Taken;
-        Sent::Taken
-    }
-
-    /// A chunk was answered. Responses may come in any order and twice (CC-43, CC-129).
-    pub(crate) fn answered(&mut self, id: ChunkId, status: u16, cx: &mut Context<'_>) -> Sent {
-        if self.progress != Progress::Going {
-            return Sent::Nothing;
-        }
-        if !(200..300).contains(&status) {
-            return self.failed(Failure::Msrp(status), cx);
-        }
-        let Some(place) = self.unanswered.iter().position(|(chunk, _)| *chunk == id) else {
-            return Sent::Nothing;
+    fn taken(&mut self) {
+        self.unanswered.clear();
+        self.news = Some(News::Taken);
+        self.progress = if self.letter.success {
+            Progress::Taken
+        } else {
+            Progress::Over
         };
-        let awaited = self.is_awaiting();
-        self.unanswered.remove(place);
-        if awaited && self.is_awaiting() {
-            // One timer guards the oldest; it starts anew for the next.
-            if place == 0 {
-                cx.start(Timer::ChunkResponse, cx.config.limits.msrp_response);
-            }
-        } else if awaited {
-            cx.stop(Timer::ChunkResponse);
-        }
-        if self.sent == self.size && self.unanswered.is_empty() {
-            return self.taken();
-        }
-        Sent::Nothing
     }
 
-    /// 30 s without a response: a failure, or with Failure-Report partial the good news.
-    pub(crate) fn overdue(&mut self, cx: &mut Context<'_>) -> Sent {
-        let quiet = self.sent == self.size && self.unanswered.is_empty();
-        match (self.progress, self.failure) {
-            (Progress::Going, FailureReport::Yes) if self.is_awaiting() => {
-                self.failed(Failure::NoResponse, cx)
-            }
-            (Progress::Going, FailureReport::Partial) if quiet => self.taken(),
-            (Progress::Going | Progress::Taken | Progress::Failed, _) => Sent::Nothing,
-        }
-    }
-
-    /// A REPORT, perhaps on this message (RFC 4975 §7.1.2). Ranges are merged (CC-52).
-    pub(crate) fn reported(&mut self, report: &ReportHead<'_>, cx: &mut Context<'_>) -> Sent {
-        if Token::read(report.message) != Some(self.message) || self.progress == Progress::Failed {
-            return Sent::Nothing;
-        }
-        if !(200..300).contains(&report.status) {
-            return self.failed(Failure::Msrp(report.status), cx);
-        }
+    fn confirmed(&mut self, report: &ReportHead<'_>, cx: &Context<'_>) {
         let end = report.range.end.unwrap_or(self.sent).min(self.sent);
         let start = report.range.start.saturating_sub(1);
-        let before = self.is_confirmed();
-        if !self.success || start >= end {
-            return Sent::Nothing;
+        if !self.letter.success || start > end {
+            return;
         }
         // A peer that reports in more splinters than we keep is not believed further.
         let _ = self.reported.insert(start, end, cx.config.limits.ranges);
-        if !before && self.is_confirmed() {
-            Sent::Confirmed
-        } else {
-            Sent::Nothing
+        if self.ended && self.reported.covers(0, self.sent) {
+            self.progress = Progress::Over;
+            self.news = Some(News::Confirmed);
         }
     }
 
-    fn is_confirmed(&self) -> bool {
-        self.reported.covers(0, self.size)
-    }
-
-    fn failed(&mut self, why: Failure, cx: &mut Context<'_>) -> Sent {
-        self.stop(cx);
-        self.progress = Progress::Failed;
-        Sent::Failed(why)
-    }
-
-    /// Ends a message that is midway with `#` (CC-59, CC-86). `next` names the chunk that says so.
-    pub(crate) fn abandon(&mut self, next: ChunkId, cx: &mut Context<'_>) {
-        self.stop(cx);
-        if self.is_midway() {
-            self.push(
-                next,
-                self.sent + 1,
-                Continuation::Abandoned,
-                Bytes::new(),
-                cx,
-            );
+    /// `#`, if the peer has got the beginning of a message that it will not get the end of.
+    fn abandon(&self, chunk: ChunkId, cx: &mut Context<'_>) {
+        if self.sent > 0 && !self.ended {
+            let start = self.sent + 1;
+            self.push(chunk, start, Continuation::Abandoned, Bytes::new(), cx);
         }
-        // A message that is taken may still be confirmed by a late report (CC-54).
+    }
+
+    fn rewind(&mut self) {
         if self.progress == Progress::Going {
-            self.progress = Progress::Failed;
-        }
-    }
-
-    /// Stops the timer, if it runs.
-    pub(crate) fn stop(&mut self, cx: &mut Context<'_>) {
-        let quiet = self.failure == FailureReport::Partial && self.sent == self.size;
-        if self.progress == Progress::Going && (self.is_awaiting() || quiet) {
-            cx.stop(Timer::ChunkResponse);
+            let answered = match self.letter.failure {
+                FailureReport::Yes => {
+                    let first = self.unanswered.iter().map(|awaited| awaited.start).min();
+                    first.unwrap_or(self.sent)
+                }
+                // Nobody has said that it arrived.
+                FailureReport::Partial | FailureReport::No => 0,
+            };
+            self.sent = answered.max(self.reported.first());
+            self.ended = false;
+            self.next = Next::Turn;
+            self.unanswered.clear();
         }
     }
 }

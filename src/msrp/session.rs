@@ -1,16 +1,15 @@
 //! One MSRP session of one leg (RFC 4975 §5): what it sends, what it receives, and its connection.
 
-use alloc::boxed::Box;
 use core::time::Duration;
 
 use bytes::Bytes;
 
 use super::receive::{Got, Keep, Receiving, Whole, report};
-use super::send::{Letter, Sending, Sent};
+use super::send::{Letter, Line, More, Outbound, Sent};
 use crate::offer::Negotiated;
 use crate::{
-    Action, ChunkId, Context, Continuation, Down, Failure, FailureReport, MessageId, MsrpEvent,
-    Notice, OpenMsrp, SessionId, Timer,
+    Action, Context, Continuation, Down, Failure, FailureReport, MessageId, MsrpEvent, Notice,
+    OpenMsrp, SessionId, Timer,
 };
 
 /// A session from the moment that it is offered.
@@ -21,21 +20,36 @@ pub(crate) struct Session {
     /// What offer and answer agreed on; a peer may connect before we know.
     media: Option<Negotiated>,
     link: Link,
-    next: u32,
-    /// How many octets the connection wants and we had none for.
-    room: usize,
-    /// In a block of its own: half of all sessions send nothing.
-    sending: Option<Box<Sending>>,
-    receiving: Receiving,
+    greeting: Greeting,
+    traffic: Traffic,
+}
+
+/// The messages of a session. They outlive it when it is replaced by another one (RFC 4975 §5.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Traffic {
+    pub(crate) sending: Outbound,
+    pub(crate) receiving: Receiving,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
     /// The connection is to be made, or the binding SEND to arrive.
     Awaited,
+    /// It is bound, and the connection has not asked for anything.
     Up,
+    /// Octets may flow.
+    Open,
     /// The connection is gone, or we have let go of it.
     Down,
+}
+
+/// Who has octets when they are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Greeting {
+    /// They come in the same call: the first of them bind the session.
+    Content,
+    /// They may take a while: a request without body binds the session.
+    Empty,
 }
 
 /// What a session has to say to its leg.
@@ -44,14 +58,20 @@ pub(crate) enum Upcall {
     Nothing,
     /// Requests may flow.
     Up,
-    /// It wants these octets of the message that it sends.
-    Wants(u64, usize),
+    /// A message wants these octets.
+    Wants(MessageId, u64, usize),
     /// The peer's stack has every octet of the message.
-    Taken,
+    Taken(MessageId),
     /// Success reports cover the whole message.
-    Confirmed,
+    Confirmed(MessageId),
     /// The message that it sends has failed.
-    Failed(Failure),
+    Failed(MessageId, Failure),
+    /// A message begins to arrive.
+    Begun {
+        message: MessageId,
+        mime: Bytes,
+        total: Option<u64>,
+    },
     /// A message has arrived.
     Received(Whole),
     /// A message ended before it was complete; the application has been told.
@@ -64,6 +84,26 @@ impl Session {
     /// Gets ready for a session before its description leaves: the peer may connect before its
     /// answer arrives (TC-LM-14).
     pub(crate) fn offered(id: SessionId, own: Bytes, cx: &mut Context<'_>) -> Self {
+        Self::open(id, own, Greeting::Content, Traffic::default(), cx)
+    }
+
+    /// The same, for messages that may have been begun on another session.
+    pub(crate) fn resumed(
+        id: SessionId,
+        own: Bytes,
+        traffic: Traffic,
+        cx: &mut Context<'_>,
+    ) -> Self {
+        Self::open(id, own, Greeting::Empty, traffic, cx)
+    }
+
+    fn open(
+        id: SessionId,
+        own: Bytes,
+        greeting: Greeting,
+        traffic: Traffic,
+        cx: &mut Context<'_>,
+    ) -> Self {
         let open = OpenMsrp {
             id,
             connect: false,
@@ -76,10 +116,8 @@ impl Session {
             own,
             media: None,
             link: Link::Awaited,
-            next: 0,
-            room: 0,
-            sending: None,
-            receiving: Receiving::new(Keep::Nothing),
+            greeting,
+            traffic,
         }
     }
 
@@ -99,13 +137,15 @@ impl Session {
             peer,
         }));
         // A connection that came before the answer and broke again may come anew.
-        if self.link != Link::Up {
+        if !self.is_up() {
             self.link = Link::Awaited;
             cx.start(Timer::Bind, wait);
         }
-        if media.can_receive {
-            self.receiving.keep(keep);
-        }
+        let receives = media.can_receive;
+        self.traffic
+            .receiving
+            .keep(if receives { keep } else { Keep::Nothing });
+        self.traffic.receiving.resume(cx);
         self.media = Some(media);
     }
 
@@ -113,79 +153,59 @@ impl Session {
         self.media.as_ref()
     }
 
+    pub(crate) fn traffic(&mut self) -> &mut Traffic {
+        &mut self.traffic
+    }
+
     pub(crate) fn is_up(&self) -> bool {
-        self.link == Link::Up
+        matches!(self.link, Link::Up | Link::Open)
     }
 
     /// Begins to send a message; the answer may ask for its first octets.
     pub(crate) fn send(&mut self, letter: Letter, cx: &mut Context<'_>) -> Upcall {
-        let sending = self.sending.insert(Box::new(Sending::new(letter, cx)));
-        let wants = sending.wants(self.room, cx);
-        self.say(wants)
+        self.traffic.sending.begin(letter, cx);
+        self.poll(cx)
     }
 
-    /// Sends octets that it asked for.
-    pub(crate) fn supply(&mut self, octets: Bytes, cx: &mut Context<'_>) {
-        let id = self.mint();
-        self.room = 0;
-        if let Some(sending) = &mut self.sending {
-            sending.supply(id, octets, cx);
-        }
+    /// Sends octets that a message asked for.
+    pub(crate) fn supply(
+        &mut self,
+        message: MessageId,
+        octets: Bytes,
+        more: More,
+        cx: &mut Context<'_>,
+    ) {
+        self.traffic.sending.supply(message, octets, more, cx);
     }
 
     pub(crate) fn handle(&mut self, event: MsrpEvent<'_>, cx: &mut Context<'_>) -> Upcall {
-        match event {
-            MsrpEvent::Up => self.bound(cx),
-            MsrpEvent::Room(octets) => self.room(octets, cx),
-            MsrpEvent::Response(id, status) => {
-                let Some(sending) = &mut self.sending else {
-                    return Upcall::Nothing;
-                };
-                match sending.answered(id, status, cx) {
-                    // The window may have opened while the connection was waiting.
-                    Sent::Nothing => {
-                        let wants = sending.wants(self.room, cx);
-                        self.say(wants)
-                    }
-                    news => self.say(news),
+        let line = self.line();
+        let Traffic { sending, receiving } = &mut self.traffic;
+        let got = match event {
+            MsrpEvent::Up => return self.bound(cx),
+            MsrpEvent::Down(down) => return self.down(down, cx),
+            MsrpEvent::Room(octets) => {
+                if self.link == Link::Up {
+                    self.link = Link::Open;
                 }
+                sending.room(octets, cx);
+                Got::Nothing
+            }
+            MsrpEvent::Response(chunk, status) => {
+                sending.answered(chunk, status, line, cx);
+                Got::Nothing
             }
             MsrpEvent::Report(head) => {
-                let Some(sending) = &mut self.sending else {
-                    return Upcall::Nothing;
-                };
-                let news = sending.reported(head, cx);
-                self.say(news)
+                sending.reported(head, line, cx);
+                Got::Nothing
             }
-            MsrpEvent::Send(txn, head) => {
-                let got = self.receiving.begin(txn, head, cx);
-                got_upcall(got, cx)
-            }
-            MsrpEvent::Octets(octets) => {
-                let got = self.receiving.octets(octets, cx);
-                got_upcall(got, cx)
-            }
-            MsrpEvent::End(flag) => {
-                let got = self.receiving.end(flag, cx);
-                got_upcall(got, cx)
-            }
-            MsrpEvent::Down(down) => {
-                if self.media.is_none() {
-                    // It came early and went: once all is agreed it has its time to come again.
-                    self.link = Link::Awaited;
-                    return Upcall::Nothing;
-                }
-                let before = core::mem::replace(&mut self.link, Link::Down);
-                match before {
-                    Link::Down => return Upcall::Nothing,
-                    Link::Awaited => cx.stop(Timer::Bind),
-                    Link::Up => {}
-                }
-                Upcall::Lost(match (before, down) {
-                    (Link::Awaited, _) | (_, Down::Unreachable) => Failure::NotConnected,
-                    (_, Down::Lost | Down::Malformed) => Failure::ConnectionLost,
-                })
-            }
+            MsrpEvent::Send(txn, head) => receiving.begin(txn, head, cx),
+            MsrpEvent::Octets(octets) => receiving.octets(octets, cx),
+            MsrpEvent::End(flag) => receiving.end(flag, cx),
+        };
+        match got_upcall(got, cx) {
+            Upcall::Nothing => self.poll(cx),
+            news => news,
         }
     }
 
@@ -196,15 +216,39 @@ impl Session {
                 self.link = Link::Down;
                 Upcall::Lost(Failure::NotConnected)
             }
-            Timer::ChunkResponse => match &mut self.sending {
-                Some(sending) => {
-                    let news = sending.overdue(cx);
-                    self.say(news)
-                }
-                None => Upcall::Nothing,
-            },
-            Timer::NextChunk if self.receiving.is_midway() => Upcall::Lost(Failure::Incomplete),
+            Timer::ChunkResponse => {
+                let line = self.line();
+                self.traffic.sending.overdue(line, cx);
+                self.poll(cx)
+            }
+            Timer::NextChunk if self.traffic.receiving.is_midway() => {
+                Upcall::Lost(Failure::Incomplete)
+            }
             _ => Upcall::Nothing,
+        }
+    }
+
+    /// The next thing that there is to say. A session with one message has no more to say than
+    /// `handle` returns; with several, this is asked until there is nothing.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Upcall {
+        // Before all is agreed on nobody knows what the peer takes.
+        let line = match self.media {
+            Some(_) if self.link == Link::Open => Line::Open,
+            _ => Line::Dead,
+        };
+        match self.traffic.sending.poll(line, cx) {
+            Sent::Nothing => Upcall::Nothing,
+            Sent::Wants(message, at, most) => Upcall::Wants(message, at, most),
+            Sent::Taken(message) => Upcall::Taken(message),
+            Sent::Confirmed(message) => Upcall::Confirmed(message),
+            Sent::Failed(message, why) => Upcall::Failed(message, why),
+        }
+    }
+
+    fn line(&self) -> Line {
+        match self.link {
+            Link::Up | Link::Open => Line::Open,
+            Link::Awaited | Link::Down => Line::Dead,
         }
     }
 
@@ -219,20 +263,20 @@ impl Session {
         // Who connects sends at once; with nothing to say, a request without a body binds the
         // session (RFC 4975 §5.4, CC-58).
         let connects = self.media.as_ref().is_some_and(|media| media.connect);
-        if connects && self.sending.is_none() {
-            self.bind(cx);
+        if connects && (self.greeting == Greeting::Empty || self.traffic.sending.len() == 0) {
+            self.greet(cx);
         }
         Upcall::Up
     }
 
-    fn bind(&mut self, cx: &mut Context<'_>) {
-        let id = self.mint();
+    fn greet(&mut self, cx: &mut Context<'_>) {
+        let id = self.traffic.sending.mint();
         let message = cx.token();
         cx.act(Action::SendChunk(crate::Chunk {
             id,
             message,
             start: 1,
-            total: 0,
+            total: Some(0),
             flag: Continuation::Last,
             success: false,
             failure: FailureReport::Yes,
@@ -241,75 +285,70 @@ impl Session {
         }));
     }
 
-    fn room(&mut self, octets: usize, cx: &mut Context<'_>) -> Upcall {
-        if self.link != Link::Up {
+    fn down(&mut self, down: Down, cx: &mut Context<'_>) -> Upcall {
+        if self.media.is_none() {
+            // It came early and went: once all is agreed it has its time to come again.
+            self.link = Link::Awaited;
             return Upcall::Nothing;
         }
-        self.room = octets;
-        let Some(sending) = &mut self.sending else {
-            return Upcall::Nothing;
-        };
-        match sending.written(cx) {
-            Sent::Nothing => {
-                let wants = sending.wants(self.room, cx);
-                self.say(wants)
-            }
-            news => self.say(news),
+        let before = core::mem::replace(&mut self.link, Link::Down);
+        match before {
+            Link::Down => return Upcall::Nothing,
+            Link::Awaited => cx.stop(Timer::Bind),
+            Link::Up | Link::Open => {}
         }
+        Upcall::Lost(match (before, down) {
+            (Link::Awaited, _) | (_, Down::Unreachable) => Failure::NotConnected,
+            (_, Down::Lost | Down::Malformed) => Failure::ConnectionLost,
+        })
     }
 
-    fn say(&self, news: Sent) -> Upcall {
-        match news {
-            Sent::Nothing => Upcall::Nothing,
-            Sent::Wants(..) if self.link != Link::Up => Upcall::Nothing,
-            Sent::Wants(at, most) => Upcall::Wants(at, most),
-            Sent::Taken => Upcall::Taken,
-            Sent::Confirmed => Upcall::Confirmed,
-            Sent::Failed(why) => Upcall::Failed(why),
-        }
-    }
-
-    fn mint(&mut self) -> ChunkId {
-        self.next = self.next.wrapping_add(1);
-        ChunkId(self.next)
+    /// Ends one message that is being sent, with `#` if the peer has got a part of it; whether there was one.
+    pub(crate) fn cancel(&mut self, message: MessageId, cx: &mut Context<'_>) -> bool {
+        let line = self.line();
+        self.traffic.sending.cancel(message, line, cx)
     }
 
     /// No more sending: a message that is midway ends with `#` if the peer can still hear it.
     pub(crate) fn hush(&mut self, cx: &mut Context<'_>) {
-        let id = self.mint();
-        if let Some(sending) = &mut self.sending {
-            match self.link {
-                Link::Up => sending.abandon(id, cx),
-                Link::Awaited | Link::Down => sending.stop(cx),
-            }
-        }
+        let line = self.line();
+        self.traffic.sending.hush(line, cx);
     }
 
     /// The end: timers stop, what was not complete is reported as such (DR-11, TC-LM-18), and the
     /// resources are given back.
     pub(crate) fn release(mut self, cx: &mut Context<'_>) {
-        if self.link == Link::Awaited && self.media.is_some() {
-            cx.stop(Timer::Bind);
+        let announced = self.media.as_ref().and_then(|media| media.filelength);
+        let mut traffic = self.quiet(cx);
+        // A user who waits for a message hears of its end even if it never began.
+        if traffic.receiving.never_began() {
+            incomplete(MessageId(0), 0, announced, cx);
         }
-        if let Some(sending) = &mut self.sending {
-            sending.stop(cx);
-        }
-        while let Got::Incomplete {
-            message,
-            received,
-            total,
-        } = self.receiving.give_up(cx)
-        {
-            let announced = self.media.as_ref().and_then(|media| media.filelength);
-            incomplete(message, received, total.or(announced), cx);
-        }
+        traffic.give_up(announced, cx);
         // Released even when the peer closed first: the driver's socket is ours to give back.
         cx.act(Action::ReleaseMsrp);
     }
 
+    /// The end of the session, not of its messages.
+    pub(crate) fn retire(mut self, cx: &mut Context<'_>) -> Traffic {
+        let traffic = self.quiet(cx);
+        cx.act(Action::ReleaseMsrp);
+        traffic
+    }
+
+    fn quiet(&mut self, cx: &mut Context<'_>) -> Traffic {
+        if self.link == Link::Awaited && self.media.is_some() {
+            cx.stop(Timer::Bind);
+        }
+        let mut traffic = core::mem::take(&mut self.traffic);
+        traffic.sending.rewind(cx);
+        traffic.receiving.pause(cx);
+        traffic
+    }
+
     /// Wants nothing more: what is arriving is refused at once (CC-87).
     pub(crate) fn refuse(&mut self, cx: &mut Context<'_>) {
-        self.receiving.refuse(cx);
+        self.traffic.receiving.refuse(cx);
     }
 
     /// Reports on a message that asked for it.
@@ -319,8 +358,22 @@ impl Session {
         } else {
             whole.failure != FailureReport::No
         };
-        if wanted && self.link == Link::Up {
+        if wanted && self.is_up() {
             report(whole.ident, whole.size, status, cx);
+        }
+    }
+}
+
+impl Traffic {
+    /// What has not arrived completely never will.
+    pub(crate) fn give_up(&mut self, announced: Option<u64>, cx: &mut Context<'_>) {
+        while let Got::Incomplete {
+            message,
+            received,
+            total,
+        } = self.receiving.give_up()
+        {
+            incomplete(message, received, total.or(announced), cx);
         }
     }
 }
@@ -328,6 +381,15 @@ impl Session {
 fn got_upcall(got: Got, cx: &mut Context<'_>) -> Upcall {
     match got {
         Got::Nothing => Upcall::Nothing,
+        Got::Begun {
+            message,
+            mime,
+            total,
+        } => Upcall::Begun {
+            message,
+            mime,
+            total,
+        },
         Got::Message(whole) => Upcall::Received(whole),
         Got::Incomplete {
             message,

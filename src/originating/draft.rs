@@ -233,6 +233,16 @@ pub enum Misuse {
     NotProvisioned,
     /// A header field value with a line break, or a media type that is none.
     Malformed,
+    /// There is a session already, or none that this could be for.
+    NotNow,
+    /// As many messages are under way as `limits.outgoing` allows.
+    TooManyMessages,
+    /// The peer takes no message of this media type, or of this size, or none at all.
+    NotTaken,
+    /// No such message is under way.
+    NoSuchMessage,
+    /// The message has not asked for octets, or not for so many.
+    NotAsked,
 }
 
 impl core::fmt::Display for Misuse {
@@ -245,6 +255,11 @@ impl core::fmt::Display for Misuse {
             Self::TooManyRecipients => "too many recipients",
             Self::NotProvisioned => "no factory or exploder URI is provisioned",
             Self::Malformed => "a value holds what it must not",
+            Self::NotNow => "the session is at another stage",
+            Self::TooManyMessages => "too many messages are under way",
+            Self::NotTaken => "the peer takes no such message",
+            Self::NoSuchMessage => "no such message is under way",
+            Self::NotAsked => "these octets were not asked for",
         })
     }
 }

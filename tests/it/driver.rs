@@ -1124,7 +1124,7 @@ mod simulator {
                 id: ChunkId(u32::try_from(start).unwrap()),
                 message: Token::new([9; 3]),
                 start,
-                total: SIZE,
+                total: Some(SIZE),
                 flag: match self.sent {
                     SIZE => Continuation::Last,
                     _ => Continuation::More,

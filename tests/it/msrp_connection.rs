@@ -129,7 +129,7 @@ fn chunk(id: u32, body: &str) -> Chunk {
         id: ChunkId(id),
         message: Token::new([0, 0, id]),
         start: 1,
-        total: body.len() as u64,
+        total: Some(body.len() as u64),
         flag: Continuation::Last,
         success: false,
         failure: FailureReport::Yes,

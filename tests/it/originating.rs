@@ -176,7 +176,7 @@ fn answered(rig: &mut Alice, chunk: &Chunk, status: u16) -> Did {
 /// A REPORT on the message of a chunk.
 fn reported(rig: &mut Alice, chunk: &Chunk, from: u64, to: u64, status: u16) -> Did {
     let message = chunk.message.to_string();
-    let head = report(&message, from, to, chunk.total, status);
+    let head = report(&message, from, to, chunk.total.unwrap(), status);
     rig.msrp(LEG, MsrpEvent::Report(&head))
 }
 

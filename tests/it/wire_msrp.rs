@@ -540,7 +540,7 @@ fn chunk(start: u64, size: usize, total: u64, flag: Continuation) -> Chunk {
         id: ChunkId(0),
         message: Token::new([0x1233_9abc, 0x64b1_7500, 7]),
         start,
-        total,
+        total: Some(total),
         flag,
         success: false,
         failure: FailureReport::Yes,

@@ -429,7 +429,7 @@ impl World {
             "more than there is room for"
         );
         let end = chunk.start - 1 + chunk.body.len() as u64;
-        assert!(end <= chunk.total);
+        assert!(end <= chunk.total.unwrap());
         assert!(chunk.body.is_empty() || !chunk.mime.is_empty());
         // An exploded list has its recipients in another body.
         in_place(chunk.start - 1, &chunk.body);
@@ -437,7 +437,7 @@ impl World {
         link.message = chunk.message.to_string();
         link.chunks.push(chunk.id);
         assert!(link.chunks.len() <= 9, "nine unanswered chunks");
-        self.size = chunk.total;
+        self.size = chunk.total.unwrap();
     }
 }
 

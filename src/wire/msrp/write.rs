@@ -30,12 +30,7 @@ pub fn write_send(out: &mut BytesMut, txn: &str, to_path: &[u8], from_path: &[u8
     }
     let size = chunk.body.len();
     let end = chunk.start.saturating_sub(1).saturating_add(size as u64);
-    range(
-        out,
-        chunk.start,
-        (size <= OPEN).then_some(end),
-        Some(chunk.total),
-    );
+    range(out, chunk.start, (size <= OPEN).then_some(end), chunk.total);
     if !chunk.mime.is_empty() {
         out.put_slice(&chunk.mime);
         out.put_slice(CRLF);

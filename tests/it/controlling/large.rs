@@ -485,7 +485,7 @@ fn dr_13_the_octets_and_their_description_are_those_of_the_originator() {
     assert!(
         chunks
             .iter()
-            .all(|chunk| chunk.mime == "Content-Type: text/plain\r\n" && chunk.total == 3000)
+            .all(|chunk| chunk.mime == "Content-Type: text/plain\r\n" && chunk.total == Some(3000))
     );
     // No report is asked for: what a member reports is not the originator's (DR-10).
     assert!(chunks.iter().all(|chunk| !chunk.success));

@@ -419,6 +419,17 @@ fn told(leg: LegId, notice: &Notice) -> Seen {
             .fact("message", message.0)
             .fact("received", received)
             .fact("total", number(*total)),
+        Notice::Wanted {
+            message,
+            offset,
+            octets,
+        } => tell("wanted")
+            .fact("message", message.0)
+            .fact("offset", offset)
+            .fact("octets", octets),
+        Notice::Begun { message, total, .. } => tell("begun")
+            .fact("message", message.0)
+            .fact("total", number(*total)),
         Notice::NotForUs(txn) => tell("not-for-us").about(Subject::Heard(*txn)),
         plain @ (Notice::Ringing
         | Notice::Missed
@@ -452,7 +463,7 @@ fn msrp_send(leg: LegId, chunk: &Chunk, past: &impl Past) -> Seen {
         Continuation::More => '+',
         Continuation::Abandoned => '#',
     };
-    let (start, total) = (chunk.start, chunk.total);
+    let (start, total) = (chunk.start, number(chunk.total));
     Seen::plain(leg, &format!("msrp SEND {start}-{end}/{total} {flag}"))
         .saying(text)
         .about(Subject::Chunk(chunk.id))
