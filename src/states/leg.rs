@@ -15,8 +15,8 @@ use crate::states::peer::Peer;
 use crate::states::table::{Machine, Row, Subject};
 use crate::states::{all, states};
 use crate::{
-    AskId, ByteRange, ChunkId, Continuation, FailureReport, MsrpEvent, MsrpTxn, ReportHead,
-    SendHead, Tag, Uri,
+    AskId, ByteRange, ChunkId, Continuation, FailureReport, MessageId, MsrpEvent, MsrpTxn,
+    ReportHead, SendHead, Tag, Uri,
 };
 
 states! { At {
@@ -318,9 +318,11 @@ fn said(upcall: Upcall) -> String {
             Media::Nothing => String::new(),
             Media::Up => "Up".into(),
             Media::Wants(..) => "Wants".into(),
-            Media::Taken => "Taken".into(),
-            Media::Confirmed => "Confirmed".into(),
-            Media::Failed(why) => outcome_name(&Outcome::Failed(why)),
+            Media::Taken(_) => "Taken".into(),
+            Media::Confirmed(_) => "Confirmed".into(),
+            Media::Failed(_, why) => outcome_name(&Outcome::Failed(why)),
+            // For who speaks MSRP alone.
+            Media::Begun { .. } => String::new(),
             Media::Received(_) => "Received".into(),
             Media::Incomplete => "Incomplete".into(),
             Media::Lost(why) => format!("Lost: {why:?}"),
@@ -616,7 +618,7 @@ fn commands() -> Vec<Row<Scene>> {
         ),
         row("send a message", |scene| {
             let letter = Letter {
-                size: 1,
+                size: Some(1),
                 mime: Bytes::from_static(b"Content-Type: text/plain\r\n"),
                 success: false,
                 failure: FailureReport::Yes,
@@ -624,9 +626,11 @@ fn commands() -> Vec<Row<Scene>> {
             said(scene.desk.call(|cx| scene.leg.send(letter, cx)))
         }),
         row("supply octets", |scene| {
-            scene
-                .desk
-                .call(|cx| scene.leg.supply(Bytes::from_static(b"hi"), cx));
+            scene.desk.call(|cx| {
+                scene
+                    .leg
+                    .supply(MessageId(0), Bytes::from_static(b"hi"), cx)
+            });
             String::new()
         }),
     ])
