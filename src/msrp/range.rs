@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 /// however many chunks it had.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RangeSet {
-    ranges: SmallVec<[Range<u64>; 2]>,
+    ranges: SmallVec<[Range<u64>; 1]>,
 }
 
 /// One more range would be one too many; nothing was added.

@@ -29,7 +29,7 @@ pub(crate) struct Outbound {
     begun: u32,
     minted: u32,
     /// Who is asked first for octets: the place after the one that was asked last.
-    turn: usize,
+    turn: u32,
     /// How many octets the connection wants at a time.
     room: usize,
     /// Whether [`Timer::ChunkResponse`] runs.
@@ -43,6 +43,8 @@ struct Sending {
     message: Token,
     letter: Letter,
     sent: u64,
+    /// Octets up to which every chunk has been answered.
+    answered: u64,
     /// Whether the chunk that ends it has been pushed.
     ended: bool,
     next: Next,
@@ -82,12 +84,13 @@ enum Next {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Awaited {
     chunk: ChunkId,
-    /// Where it begins, counted from 0.
-    start: u64,
+    octets: u32,
     /// Transactions that have been written and not answered.
-    open: u32,
+    open: u16,
     /// Whether the timer that runs was started for it.
     guarded: bool,
+    /// Answered, and one before it is not.
+    answered: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,6 +151,7 @@ impl Outbound {
             message: cx.token(),
             letter,
             sent: 0,
+            answered: 0,
             ended: false,
             next: Next::Turn,
             unanswered: ArrayVec::new(),
@@ -189,7 +193,7 @@ impl Outbound {
             return Sent::Nothing;
         }
         let count = self.messages.len();
-        let turn = self.turn;
+        let turn = self.turn as usize;
         for place in (0..count).map(|step| turn.wrapping_add(step) % count) {
             let Some(one) = self.messages.get_mut(place) else {
                 break;
@@ -198,7 +202,7 @@ impl Outbound {
             if most > 0 {
                 one.next = Next::Octets;
                 let (id, sent) = (one.id, one.sent);
-                self.turn = place + 1;
+                self.turn = u32::try_from(place + 1).unwrap_or_default();
                 return Sent::Wants(id, sent, most);
             }
             if one.is_empty() {
@@ -260,9 +264,10 @@ impl Outbound {
         }
         one.unanswered.push(Awaited {
             chunk,
-            start,
+            octets: u32::try_from(body.len()).unwrap_or(u32::MAX),
             open: 0,
             guarded: false,
+            answered: false,
         });
         let flag = if one.ended {
             Continuation::Last
@@ -509,9 +514,12 @@ impl Sending {
         }
         if let Some(awaited) = self.unanswered.iter_mut().find(|one| one.chunk == chunk) {
             awaited.open = awaited.open.saturating_sub(1);
+            awaited.answered = awaited.open == 0;
         }
-        self.unanswered
-            .retain(|awaited| awaited.chunk != chunk || awaited.open > 0);
+        while let Some(first) = self.unanswered.first().filter(|first| first.answered) {
+            self.answered += u64::from(first.octets);
+            self.unanswered.remove(0);
+        }
         if self.ended && self.unanswered.is_empty() {
             self.taken();
         }
@@ -551,15 +559,8 @@ impl Sending {
 
     fn rewind(&mut self) {
         if self.progress == Progress::Going {
-            let answered = match self.letter.failure {
-                FailureReport::Yes => {
-                    let first = self.unanswered.iter().map(|awaited| awaited.start).min();
-                    first.unwrap_or(self.sent)
-                }
-                // Nobody has said that it arrived.
-                FailureReport::Partial | FailureReport::No => 0,
-            };
-            self.sent = answered.max(self.reported.first());
+            // Of a message that hears of failures only, nobody has said that it arrived.
+            self.sent = self.answered.max(self.reported.first());
             self.ended = false;
             self.next = Next::Turn;
             self.unanswered.clear();
