@@ -413,8 +413,8 @@ impl Negotiated {
     /// What there is to know of a peer whose path was learnt without a description: it takes and sends
     /// everything. `None` if the path is none, or does not say where to connect to and we are to.
     pub(crate) fn with_path(config: &Config, connect: bool, path: &str) -> Option<Self> {
-        let hop = sdp::first_hop(path)?;
-        if path.len() > config.limits.dialog_octets || (connect && !hop.reachable) {
+        let hop = sdp::hops(path)?.next()?;
+        if path.len() > config.limits.dialog_octets || (connect && !hop.is_reachable()) {
             return None;
         }
         let mut text = BytesMut::with_capacity(path.len() + 1);
