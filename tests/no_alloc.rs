@@ -622,7 +622,7 @@ fn a_chunk_of_a_gibibyte_needs_no_buffer_of_its_size() {
     const READ: usize = 64 * 1024;
     const READS: usize = (1 << 30) / READ;
     let chunk = Chunk {
-        total: 1 << 30,
+        total: Some(1 << 30),
         ..chunk(&Bytes::from(vec![b'x'; READ]))
     };
     let mut wire = BytesMut::new();
