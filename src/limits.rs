@@ -19,8 +19,12 @@ pub struct Limits {
     pub patience: Duration,
     /// Member legs that ring or are up at the same time; further members wait. Default 256, at least 1.
     pub legs: u32,
-    /// Entries of a URI-list; above it the list is refused with 400. Default 1,000.
+    /// Entries of a URI-list, references among them, and lists in its document; above it the list is refused
+    /// with 400. Default 1,000.
     pub list_entries: usize,
+    /// Lists within lists in a URI-list, whose entries are taken as if they were in one; above it the list is
+    /// refused with 400, so that 1 refuses all nested lists. Default 16.
+    pub list_depth: usize,
     /// Octets of a URI-list's XML; above it the list is refused with 400. Default 256 KiB.
     pub list_octets: usize,
     /// Elements within elements of an XML document; above it the document is refused with 400. Default 16.
@@ -115,6 +119,7 @@ impl Default for Limits {
             patience: s(2),
             legs: 256,
             list_entries: 1_000,
+            list_depth: 16,
             list_octets: 256 * 1024,
             xml_depth: 16,
             xml_attributes: 32,

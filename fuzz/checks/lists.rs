@@ -2,7 +2,9 @@
 
 use bytes::BytesMut;
 use simple_im::Limits;
-use simple_im::wire::lists::{CopyControl, Entry, UriList, parse, write_history, write_list};
+use simple_im::wire::lists::{
+    CopyControl, Entry, UriList, parse, write, write_history, write_list,
+};
 
 /// Reads the list, writes it and what becomes of it, and reads that.
 pub fn check(data: &[u8]) {
@@ -10,6 +12,7 @@ pub fn check(data: &[u8]) {
     match parse(data, &limits) {
         Ok(list) => {
             written(&list.entries);
+            whole(&list);
             history(&list.entries);
             bounded(data, &list, limits);
         }
@@ -22,6 +25,21 @@ fn written(entries: &[Entry]) {
     write_list(&mut out, entries);
     let again = parse(&out, &roomy()).expect("we wrote it");
     assert_eq!(again.entries, entries);
+}
+
+/// A document is the same document, and the structure holds together.
+fn whole(list: &UriList) {
+    let mut out = BytesMut::new();
+    write(&mut out, list);
+    assert_eq!(parse(&out, &roomy()).as_ref(), Ok(list));
+    for lists in list.lists.windows(2) {
+        assert!(lists[1].depth <= lists[0].depth + 1);
+        assert!(lists[1].entries.start >= lists[0].entries.start);
+    }
+    for reference in &list.references {
+        let own = &list.lists[reference.list].entries;
+        assert!((own.start..=own.end).contains(&reference.at));
+    }
 }
 
 /// Nobody learns of a blind copy, nor of who stays anonymous.
@@ -43,14 +61,26 @@ fn history(entries: &[Entry]) {
 
 /// As many entries as there are may be, and not one fewer.
 fn bounded(data: &[u8], list: &UriList, mut limits: Limits) {
-    assert!(list.entries.len() <= limits.list_entries);
-    limits.list_entries = list.entries.len();
+    let entries = list.entries.len() + list.references.len();
+    assert!(entries.max(list.lists.len()) <= limits.list_entries);
+    limits.list_entries = entries.max(list.lists.len());
+    limits.list_depth = list
+        .lists
+        .iter()
+        .map(|list| list.depth + 1)
+        .max()
+        .unwrap_or(0);
     limits.list_octets = data.len();
     assert_eq!(parse(data, &limits).as_ref(), Ok(list));
     if let Some(fewer) = limits.list_entries.checked_sub(1) {
         limits.list_entries = fewer;
         assert!(parse(data, &limits).is_err());
         limits.list_entries = fewer + 1;
+    }
+    if let Some(shallower) = limits.list_depth.checked_sub(1) {
+        limits.list_depth = shallower;
+        assert!(parse(data, &limits).is_err());
+        limits.list_depth = shallower + 1;
     }
     limits.list_octets -= 1;
     assert!(parse(data, &limits).is_err());

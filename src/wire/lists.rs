@@ -1,14 +1,21 @@
 //! URI-lists (RFC 4826, RFC 5364).
 
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use bytes::{BufMut, BytesMut};
 use roxmltree::Node;
 
-use super::xml::{self, escape, flaw};
+use super::xml::{self, flaw};
 use crate::{Body, Flaw, Limits, Part, Profile, Status, Uri};
 
+mod write;
+
 pub use crate::roster::{CopyControl, Entry};
+pub use write::{write, write_history, write_list};
 
 const LISTS: &str = "urn:ietf:params:xml:ns:resource-lists";
 const COPY_CONTROL: &str = "urn:ietf:params:xml:ns:copycontrol";
@@ -16,42 +23,132 @@ const COPY_CONTROL: &str = "urn:ietf:params:xml:ns:copycontrol";
 /// take `bcc` off its recipients.
 const COPY_CONTROL_MISSPELT: &str = "urn:ietf:params:xml:ns:copyControl";
 
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
+
 /// A URI-list that was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UriList {
     /// The entries in document order, those of nested lists among them.
     pub entries: Vec<Entry>,
-    /// References to lists elsewhere (`entry-ref`, `external`), which were passed over
-    /// (RFC 5363 §4, RFC 5365 §7).
-    pub unresolved: usize,
+    /// The lists that the entries are in, in document order: each before those in it.
+    pub lists: Vec<List>,
+    /// References to entries and lists elsewhere, by the list that they are in and their place in it. Nobody
+    /// here follows them (RFC 5363 §4, RFC 5365 §7).
+    pub references: Vec<Reference>,
+    /// What few entries have, by their place.
+    notes: BTreeMap<usize, Note>,
+}
+
+/// A list within a document, and what is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct List {
+    /// The handle by which others refer to it.
+    pub name: Option<String>,
+    /// What to show for it.
+    pub display_name: Option<DisplayName>,
+    /// How many lists it is in.
+    pub depth: usize,
+    /// The places of its entries, those of lists in it among them.
+    pub entries: Range<usize>,
+}
+
+/// A text for human eyes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DisplayName {
+    /// The text.
+    pub text: String,
+    /// In which language it is (`xml:lang`), if that is said.
+    pub language: Option<String>,
+}
+
+/// What an entry refers to instead of naming it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// What is elsewhere.
+    pub what: Elsewhere,
+    /// Where: a path relative to an XCAP root for an entry, an absolute HTTP URI for a list. As it came;
+    /// it may be anything, and is not there to be fetched without a policy.
+    pub target: String,
+    /// What to show for it.
+    pub display_name: Option<DisplayName>,
+    /// The place of the list that the reference is in.
+    pub list: usize,
+    /// How many entries of the document stand before it.
+    pub at: usize,
+}
+
+/// What is elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// One entry: `entry-ref` (RFC 4826 §3.1).
+    Entry,
+    /// A list: `external` (RFC 4826 §3.1).
+    List,
+}
+
+/// What few entries have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    /// What to show for the entry.
+    pub display_name: Option<DisplayName>,
+    /// How many anonymous recipients the entry stands for in a history (RFC 5364 §6). What is no number
+    /// counts for nothing.
+    pub count: Option<u32>,
+}
+
+impl UriList {
+    /// What few entries have, for the one at that place.
+    pub fn note(&self, place: usize) -> Option<&Note> {
+        self.notes.get(&place)
+    }
+
+    /// Adds what few entries have to the one at that place.
+    pub fn annotate(&mut self, place: usize, note: Note) {
+        match note == Note::default() {
+            true => self.notes.remove(&place),
+            false => self.notes.insert(place, note),
+        };
+    }
+}
+
+impl From<Vec<Entry>> for UriList {
+    /// One list of these entries.
+    fn from(entries: Vec<Entry>) -> Self {
+        let list = List {
+            entries: 0..entries.len(),
+            ..List::default()
+        };
+        Self {
+            entries,
+            lists: vec![list],
+            ..Self::default()
+        }
+    }
 }
 
 /// Reads a `resource-lists` document. The URIs of all entries share one block of storage.
 ///
 /// # Errors
 ///
-/// Status 400: not UTF-8, not well-formed, a document type declaration, deeper, wider or with more
-/// octets or entries than `limits` allows (CC-100), or an entry whose URI is neither SIP, SIPS nor
-/// tel.
+/// Status 400: not UTF-8, not well-formed, a document type declaration, deeper, wider or with more octets,
+/// entries, references, lists, or lists within lists than `limits` allows (CC-100), or an entry whose URI is
+/// neither SIP, SIPS nor tel.
 pub fn parse(xml: &[u8], limits: &Limits) -> Result<UriList, Flaw> {
     let document = xml::parse(xml, limits.list_octets, limits)?;
     let root = document.root_element();
     if !root.has_tag_name((LISTS, "resource-lists")) {
-        return Err(flaw(0, "not a resource-lists document"));
+        return Err(flaw(xml::place(root), "not a resource-lists document"));
     }
     let mut reader = Reader {
         text: document.input_text(),
-        limit: limits.list_entries,
+        limits,
+        list: UriList::default(),
         found: Vec::new(),
         storage: BytesMut::new(),
-        unresolved: 0,
     };
-    for list in root
-        .children()
-        .filter(|node| node.has_tag_name((LISTS, "list")))
-    {
-        reader.list(list)?;
+    for (_, list) in xml::children(root, LISTS).filter(|(name, _)| *name == "list") {
+        reader.list(list, 0)?;
     }
     reader.finish()
 }
@@ -97,143 +194,103 @@ impl Body {
     }
 }
 
-/// Writes a list of recipients, as a request to a URI-list service has it.
-pub fn write_list(out: &mut BytesMut, entries: &[Entry]) {
-    let marked = |entry: &Entry| entry.copy.is_some() || entry.anonymize;
-    open(out, entries.iter().any(marked));
-    for entry in entries {
-        out.put_slice(b"<entry uri=\"");
-        escape(out, entry.uri.as_str());
-        out.put_slice(b"\"");
-        if let Some(copy) = entry.copy {
-            put_copy(out, copy);
-        }
-        if entry.anonymize {
-            out.put_slice(b" cp:anonymize=\"true\"");
-        }
-        out.put_slice(b"/>\r\n");
-    }
-    close(out);
-}
-
-/// Writes what each recipient may know of the others: who got it as `to` and `cc`. Those who stay
-/// anonymous are one entry a level, with their number (RFC 5364 §6), where the first of them stood.
-/// Nobody learns of a `bcc`, nor of an entry without copy control, which counts as one. Header fields
-/// in a URI (`?Replaces=…`) concern its owner alone.
-///
-/// Gives false, and has written nothing, if there is nothing to know.
-pub fn write_history(out: &mut BytesMut, entries: &[Entry]) -> bool {
-    let seen = |entry: &&Entry| entry.copy > Some(CopyControl::Bcc);
-    if !entries.iter().any(|entry| seen(&entry)) {
-        return false;
-    }
-    open(out, true);
-    let mut counted = [CopyControl::To, CopyControl::Cc].map(|level| {
-        let hidden = entries
-            .iter()
-            .filter(|e| e.anonymize && e.copy == Some(level));
-        (level, hidden.count())
-    });
-    for entry in entries.iter().filter(seen) {
-        let Some(copy) = entry.copy else { continue };
-        if !entry.anonymize {
-            out.put_slice(b"<entry uri=\"");
-            escape(out, without_headers(entry.uri.as_str()));
-            out.put_slice(b"\"");
-            put_copy(out, copy);
-            out.put_slice(b"/>\r\n");
-            continue;
-        }
-        let open = counted
-            .iter_mut()
-            .find(|(level, count)| *level == copy && *count > 0);
-        if let Some((_, count)) = open {
-            out.put_slice(b"<entry uri=\"sip:anonymous@anonymous.invalid\"");
-            put_copy(out, copy);
-            let _ = core::fmt::write(out, format_args!(" cp:count=\"{count}\"/>\r\n"));
-            *count = 0;
-        }
-    }
-    close(out);
-    true
-}
-
-fn open(out: &mut BytesMut, copies: bool) {
-    out.put_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<resource-lists xmlns=\"");
-    out.put_slice(LISTS.as_bytes());
-    if copies {
-        out.put_slice(b"\" xmlns:cp=\"");
-        out.put_slice(COPY_CONTROL.as_bytes());
-    }
-    out.put_slice(b"\">\r\n<list>\r\n");
-}
-
-fn close(out: &mut BytesMut) {
-    out.put_slice(b"</list>\r\n</resource-lists>");
-}
-
-fn put_copy(out: &mut BytesMut, copy: CopyControl) {
-    out.put_slice(match copy {
-        CopyControl::To => b" cp:copyControl=\"to\"".as_slice(),
-        CopyControl::Cc => b" cp:copyControl=\"cc\"",
-        CopyControl::Bcc => b" cp:copyControl=\"bcc\"",
-    });
-}
-
-/// A URI up to its header fields. A question mark in the user part is none of them.
-fn without_headers(uri: &str) -> &str {
-    let host = uri.find('@').unwrap_or(0);
-    let end = uri.get(host..).and_then(|host| host.find('?'));
-    end.and_then(|end| uri.get(..host + end)).unwrap_or(uri)
-}
-
 struct Reader<'a> {
     text: &'a str,
-    limit: usize,
+    limits: &'a Limits,
+    list: UriList,
     /// Where the URI ends in the storage, where it stands in the document, and how it is copied.
     found: Vec<(usize, usize, Option<CopyControl>, bool)>,
     storage: BytesMut,
-    unresolved: usize,
 }
 
 impl Reader<'_> {
     /// Takes the entries of a list and of those within it. As deep as the document, at most [`Limits::xml_depth`].
-    fn list(&mut self, list: Node<'_, '_>) -> Result<(), Flaw> {
-        for node in list.children().filter(Node::is_element) {
-            let tag = node.tag_name();
-            if tag.namespace() != Some(LISTS) {
-                continue;
-            }
-            match tag.name() {
-                "list" => self.list(node)?,
-                "entry" => self.entry(node)?,
-                "entry-ref" | "external" => self.unresolved += 1,
+    fn list(&mut self, node: Node<'_, '_>, depth: usize) -> Result<(), Flaw> {
+        if depth == self.limits.list_depth {
+            return Err(flaw(xml::place(node), "list within too many lists"));
+        }
+        let place = self.list.lists.len();
+        if place == self.limits.list_entries {
+            return Err(flaw(xml::place(node), "document with too many lists"));
+        }
+        self.list.lists.push(List {
+            name: node.attribute("name").map(String::from),
+            display_name: None,
+            depth,
+            entries: self.found.len()..self.found.len(),
+        });
+        for (name, child) in xml::children(node, LISTS) {
+            match name {
+                "list" => self.list(child, depth + 1)?,
+                "entry" => self.entry(child)?,
+                "entry-ref" => self.reference(child, Elsewhere::Entry, place)?,
+                "external" => self.reference(child, Elsewhere::List, place)?,
+                "display-name" => {
+                    if let Some(list) = self.list.lists.get_mut(place) {
+                        list.display_name = Some(display_name(child));
+                    }
+                }
                 _ => {}
             }
+        }
+        if let Some(list) = self.list.lists.get_mut(place) {
+            list.entries.end = self.found.len();
         }
         Ok(())
     }
 
+    /// Makes sure that there is room for one more.
+    fn count(&self, at: usize) -> Result<(), Flaw> {
+        match self.found.len() + self.list.references.len() < self.limits.list_entries {
+            true => Ok(()),
+            false => Err(flaw(at, "list with too many entries")),
+        }
+    }
+
     fn entry(&mut self, node: Node<'_, '_>) -> Result<(), Flaw> {
         let uri = node.attribute("uri").unwrap_or_default().trim();
-        let at = xml::within(self.text, uri);
-        if self.found.len() == self.limit {
-            return Err(flaw(at, "list with too many entries"));
-        }
+        let at = match xml::within(self.text, uri) {
+            0 => xml::place(node),
+            at => at,
+        };
+        self.count(at)?;
         let control = |name| {
             let right = node.attribute((COPY_CONTROL, name));
-            right.or_else(|| node.attribute((COPY_CONTROL_MISSPELT, name)))
+            right
+                .or_else(|| node.attribute((COPY_CONTROL_MISSPELT, name)))
+                .map(str::trim)
         };
-        let copy = match control("copyControl").map(str::trim) {
+        let copy = match control("copyControl") {
             Some("to") => Some(CopyControl::To),
             Some("cc") => Some(CopyControl::Cc),
             Some("bcc") => Some(CopyControl::Bcc),
             // What is not understood must not make anybody visible.
             _ => None,
         };
-        let anonymize = matches!(control("anonymize").map(str::trim), Some("true" | "1"));
+        let anonymize = matches!(control("anonymize"), Some("true" | "1"));
+        let note = Note {
+            display_name: shown(node),
+            count: control("count").and_then(|count| count.parse().ok()),
+        };
+        self.list.annotate(self.found.len(), note);
         self.storage.put_slice(uri.as_bytes());
         self.found.push((self.storage.len(), at, copy, anonymize));
+        Ok(())
+    }
+
+    fn reference(&mut self, node: Node<'_, '_>, what: Elsewhere, list: usize) -> Result<(), Flaw> {
+        self.count(xml::place(node))?;
+        let target = match what {
+            Elsewhere::Entry => node.attribute("ref"),
+            Elsewhere::List => node.attribute("anchor"),
+        };
+        self.list.references.push(Reference {
+            what,
+            target: target.unwrap_or_default().trim().into(),
+            display_name: shown(node),
+            list,
+            at: self.found.len(),
+        });
         Ok(())
     }
 
@@ -250,9 +307,23 @@ impl Reader<'_> {
                 anonymize,
             })
         });
-        Ok(UriList {
-            entries: entries.collect::<Result<_, Flaw>>()?,
-            unresolved: self.unresolved,
-        })
+        let mut list = self.list;
+        list.entries = entries.collect::<Result<_, Flaw>>()?;
+        list.references
+            .sort_by_key(|reference| (reference.list, reference.at));
+        Ok(list)
+    }
+}
+
+/// What to show for an element, if it says so.
+fn shown(node: Node<'_, '_>) -> Option<DisplayName> {
+    let (_, name) = xml::children(node, LISTS).find(|(name, _)| *name == "display-name")?;
+    Some(display_name(name))
+}
+
+fn display_name(node: Node<'_, '_>) -> DisplayName {
+    DisplayName {
+        text: xml::text(node),
+        language: node.attribute((XML, "lang")).map(String::from),
     }
 }

@@ -11,7 +11,9 @@ use std::path::PathBuf;
 
 use bytes::BytesMut;
 use proptest::prelude::*;
-use simple_im::wire::lists::{self, CopyControl, Entry};
+use simple_im::wire::lists::{
+    self, CopyControl, DisplayName, Elsewhere, Entry, List, Note, Reference, UriList,
+};
 use simple_im::{Flaw, Limits, Status, Uri};
 
 const TO: Option<CopyControl> = Some(CopyControl::To);
@@ -114,7 +116,158 @@ fn nested_lists_are_flattened_and_references_counted() {
     ))
     .unwrap();
     assert_eq!(show(&found.entries), ["sip:a@h", "sip:b@h", "sip:c@h"]);
-    assert_eq!(found.unresolved, 2);
+    assert_eq!(found.references.len(), 2);
+}
+
+fn named(text: &str, language: Option<&str>) -> Option<DisplayName> {
+    Some(DisplayName {
+        text: text.into(),
+        language: language.map(String::from),
+    })
+}
+
+#[test]
+fn references_and_names_are_kept_with_the_lists_that_they_are_in() {
+    // RFC 4826 §3.3, in little.
+    let xml = "<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'>\
+        <list name='friends'><entry uri='sip:bill@h'><display-name>Bill &amp; Ben</display-name></entry>\
+        <entry-ref ref='resource-lists/users/sip:bill@h/index/~~/x'/>\
+        <list name='close'><display-name xml:lang='en'>Close Friends</display-name>\
+        <entry uri='sip:joe@h'/></list><list/>\
+        <external anchor=' http://h/x '><display-name>Marketing</display-name></external>\
+        <entry uri='sip:ann@h'/></list><list name='empty'/></resource-lists>";
+    let found = parse(xml).unwrap();
+    assert_eq!(
+        show(&found.entries),
+        ["sip:bill@h", "sip:joe@h", "sip:ann@h"]
+    );
+    let list = |name: Option<&str>, depth, entries, display_name| List {
+        name: name.map(String::from),
+        display_name,
+        depth,
+        entries,
+    };
+    let expected = [
+        list(Some("friends"), 0, 0..3, None),
+        list(Some("close"), 1, 1..2, named("Close Friends", Some("en"))),
+        list(None, 1, 2..2, None),
+        list(Some("empty"), 0, 3..3, None),
+    ];
+    assert_eq!(found.lists, expected);
+    let expected = [
+        Reference {
+            what: Elsewhere::Entry,
+            target: "resource-lists/users/sip:bill@h/index/~~/x".into(),
+            display_name: None,
+            list: 0,
+            at: 1,
+        },
+        Reference {
+            what: Elsewhere::List,
+            target: "http://h/x".into(),
+            display_name: named("Marketing", None),
+            list: 0,
+            at: 2,
+        },
+    ];
+    assert_eq!(found.references, expected);
+    let bill = found.note(0).unwrap();
+    assert_eq!(
+        (&bill.display_name, bill.count),
+        (&named("Bill & Ben", None), None)
+    );
+    assert_eq!((found.note(1), found.note(3)), (None, None));
+    let mut out = BytesMut::new();
+    lists::write(&mut out, &found);
+    assert_eq!(lists::parse(&out, &Limits::default()), Ok(found));
+    assert_eq!(
+        parse("<resource-lists xmlns='urn:ietf:params:xml:ns:resource-lists'/>"),
+        Ok(UriList::default())
+    );
+}
+
+#[test]
+fn a_history_says_how_many_stay_anonymous() {
+    let found = parse(HISTORY).unwrap();
+    let counts: Vec<_> = (0..4)
+        .map(|place| found.note(place).and_then(|note| note.count))
+        .collect();
+    assert_eq!(counts, [None, Some(2), None, Some(1)]);
+    for odd in ["-1", "x", "4294967296", ""] {
+        let xml = list(&format!("<entry uri='sip:a@h' cp:count='{odd}'/>"));
+        assert_eq!(parse(&xml).unwrap().note(0), None, "{odd}");
+    }
+}
+
+#[test]
+fn cc_100_each_limit_of_a_list_holds_exactly() {
+    let read = |inner: &str, limits: &Limits| {
+        lists::parse(list(inner).as_bytes(), limits)
+            .map(drop)
+            .map_err(|flaw| flaw.what)
+    };
+    let few = |limit: fn(&mut Limits) -> &mut usize, n: usize| {
+        let mut limits = Limits::default();
+        *limit(&mut limits) = n;
+        limits
+    };
+    // Entries and references count together.
+    let limits = few(|limits| &mut limits.list_entries, 3);
+    let entry = "<entry uri='sip:a@h'/>";
+    let many = Err("list with too many entries");
+    assert_eq!(read(&entry.repeat(3), &limits), Ok(()));
+    assert_eq!(read(&entry.repeat(4), &limits), many);
+    for elsewhere in ["<entry-ref ref='x'/>", "<external anchor='x'/>"] {
+        assert_eq!(read(&(entry.repeat(2) + elsewhere), &limits), Ok(()));
+        assert_eq!(read(&(entry.repeat(3) + elsewhere), &limits), many);
+        assert_eq!(read(&(elsewhere.repeat(3) + entry), &limits), many);
+    }
+    assert_eq!(read(&"<list/>".repeat(2), &limits), Ok(()));
+    assert_eq!(
+        read(&"<list/>".repeat(3), &limits),
+        Err("document with too many lists")
+    );
+    // Lists within lists: 1 refuses all that are nested.
+    let deep = |n: usize| "<list>".repeat(n - 1) + &"</list>".repeat(n - 1);
+    for depth in 1..4 {
+        let limits = few(|limits| &mut limits.list_depth, depth);
+        assert_eq!(read(&deep(depth), &limits), Ok(()));
+        assert_eq!(
+            read(&deep(depth + 1), &limits),
+            Err("list within too many lists")
+        );
+    }
+    let xml = list(&deep(2));
+    let flaw = lists::parse(xml.as_bytes(), &few(|limits| &mut limits.list_depth, 1)).unwrap_err();
+    assert_eq!(flaw.at, xml.find("<list><list>").unwrap() + 7);
+    // Elements, attributes, octets.
+    let limits = few(|limits| &mut limits.xml_depth, 3);
+    assert_eq!(read(entry, &limits), Ok(()));
+    let deeper = "<entry uri='sip:a@h'><x/></entry>";
+    assert_eq!(read(deeper, &limits), Err("document too deep"));
+    let limits = few(|limits| &mut limits.xml_attributes, 2);
+    assert_eq!(read("<entry uri='sip:a@h' a='1'/>", &limits), Ok(()));
+    let wider = "<entry uri='sip:a@h' a='1' b='2'/>";
+    assert_eq!(
+        read(wider, &limits),
+        Err("element with too many attributes")
+    );
+    let limits = few(|limits| &mut limits.list_octets, list(entry).len());
+    assert_eq!(read(entry, &limits), Ok(()));
+    assert_eq!(
+        read(&format!("{entry} "), &limits),
+        Err("document too long")
+    );
+}
+
+#[test]
+fn every_prefix_of_a_list_is_refused() {
+    let xml = list("<entry uri='sip:a@h'/><list><external anchor='x'/></list>");
+    assert!(parse(&xml).is_ok());
+    for end in 0..xml.len() {
+        let flaw = parse(&xml[..end]).unwrap_err();
+        assert!(flaw.at <= end && flaw.status == Status(400));
+    }
 }
 
 #[test]
@@ -325,7 +478,11 @@ fn lists_of_the_corpora_are_read_right() {
             let number = |name| fact(name).unwrap().parse::<usize>().unwrap();
             assert_eq!(found.entries.len(), number("entries"), "{file}");
             let elsewhere = number("entry_refs") + number("externals");
-            assert_eq!(found.unresolved, elsewhere, "{file}");
+            assert_eq!(found.references.len(), elsewhere, "{file}");
+            assert_eq!(found.lists.len(), number("lists"), "{file}");
+            let mut out = BytesMut::new();
+            lists::write(&mut out, &found);
+            assert_eq!(lists::parse(&out, &Limits::default()), Ok(found), "{file}");
         }
     }
     assert_eq!(lists_seen, 13);
@@ -341,7 +498,91 @@ fn lists_of_the_corpora_are_read_right() {
     }
 }
 
+/// A document: entries and what is between them, list by list.
+fn document() -> impl Strategy<Value = UriList> {
+    let text = || "[a-z<&\"'\u{e9} \n]{0,6}";
+    let display_name = || {
+        let parts = (text(), prop::option::of("[a-z]{2}"));
+        prop::option::of(parts.prop_map(|(text, language)| DisplayName { text, language }))
+    };
+    let entry = (
+        "[a-z0-9]{1,4}",
+        0..4usize,
+        any::<bool>(),
+        prop::option::of(any::<u32>()),
+    );
+    let step = (0..8usize, entry, display_name(), text());
+    prop::collection::vec(step, 0..30).prop_map(|steps| {
+        let mut all = UriList::default();
+        let mut open: Vec<usize> = Vec::new();
+        for (step, (user, copy, anonymize, count), display_name, text) in steps {
+            let at = all.entries.len();
+            match (step, open.last().copied()) {
+                (0, _) | (_, None) if open.len() < 8 => {
+                    let depth = open.len();
+                    open.push(all.lists.len());
+                    let name = (text.len() > 2).then_some(text);
+                    all.lists.push(List {
+                        name,
+                        display_name,
+                        depth,
+                        entries: at..at,
+                    });
+                }
+                (1, Some(place)) => {
+                    all.lists[place].entries.end = at;
+                    open.pop();
+                }
+                (2 | 3, Some(list)) => {
+                    let what = if step == 2 {
+                        Elsewhere::Entry
+                    } else {
+                        Elsewhere::List
+                    };
+                    let target = text.trim().to_string();
+                    all.references.push(Reference {
+                        what,
+                        target,
+                        display_name,
+                        list,
+                        at,
+                    });
+                }
+                _ => {
+                    all.annotate(
+                        at,
+                        Note {
+                            display_name,
+                            count,
+                        },
+                    );
+                    let uri = format!("sip:{user}@h");
+                    all.entries.push(entry_of(&uri, copy, anonymize));
+                }
+            }
+        }
+        let end = all.entries.len();
+        for place in open {
+            all.lists[place].entries.end = end;
+        }
+        all.references
+            .sort_by_key(|reference| (reference.list, reference.at));
+        all
+    })
+}
+
+fn entry_of(uri: &str, copy: usize, anonymize: bool) -> Entry {
+    entry(uri, [None, BCC, CC, TO][copy], anonymize)
+}
+
 proptest! {
+    #[test]
+    fn a_document_that_was_written_reads_back(all in document()) {
+        let mut out = BytesMut::new();
+        lists::write(&mut out, &all);
+        prop_assert_eq!(lists::parse(&out, &Limits::default()), Ok(all));
+    }
+
     #[test]
     fn a_list_that_was_written_reads_back(
         entries in prop::collection::vec(

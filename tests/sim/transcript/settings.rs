@@ -157,7 +157,7 @@ fields!(knob, "knob", Profile:
     anonymous_status accept_types_missing answer_from_2xx);
 
 fields!(limit, "limit", Limits:
-    batch in_flight patience legs list_entries list_octets xml_depth xml_attributes cpim_octets cpim_fields notice_octets
+    batch in_flight patience legs list_entries list_depth list_octets xml_depth xml_attributes cpim_octets cpim_fields notice_octets
     conference_octets conference_entries adhoc_group group_members message whole
     stored ranges msrp_head chunks outgoing queue answered forks dialog_octets connect_wait bind msrp_response ring
     decide delivery chunk_reception lookup final_wait t1 t2);
