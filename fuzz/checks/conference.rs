@@ -2,7 +2,9 @@
 
 use bytes::BytesMut;
 use simple_im::Limits;
-use simple_im::wire::conference::{Conference, Merged, Notification, State, Users, parse, write};
+use simple_im::wire::conference::{
+    Conference, Contents, Merged, Notification, State, parse, write,
+};
 
 /// Zeros stand between one document and the next.
 pub fn check(data: &[u8]) {
@@ -32,13 +34,16 @@ fn written(news: &Notification) {
         (&again.entity, again.state, again.version),
         (&news.entity, news.state, news.version)
     );
+    let (again, news) = (&again.contents, &news.contents);
     assert_eq!(again.standing, news.standing);
     assert_eq!(again.description, news.description);
-    let names = |news: &Notification| -> Vec<String> {
-        let users = news.users.iter().flat_map(|users| users.users.keys());
-        users.cloned().collect()
+    assert_eq!(again.sidebar_links, news.sidebar_links);
+    let names = |contents: &Contents| -> Vec<String> {
+        let users = contents.users.iter().flat_map(|users| users.users.keys());
+        let sidebars = contents.sidebars.iter().flat_map(|all| all.sidebars.keys());
+        users.chain(sidebars).cloned().collect()
     };
-    assert_eq!(names(&again), names(news));
+    assert_eq!(names(again), names(news));
 }
 
 fn merged(conference: &mut Conference, news: Notification, limits: &Limits) {
@@ -53,13 +58,8 @@ fn merged(conference: &mut Conference, news: Notification, limits: &Limits) {
         Merged::Gap => assert!(*conference == before && state == State::Partial),
         Merged::TooMuch => assert!(*conference == Conference::new()),
     }
-    let users = conference.users();
-    assert!(users.len() <= limits.conference_entries);
-    for user in users.values() {
-        assert_eq!(user.state, State::Full);
-        let whole = |state| state == State::Full;
-        assert!(user.endpoints.values().all(|device| whole(device.state)));
-    }
+    assert!(conference.users().len() <= limits.conference_entries);
+    full(conference.contents());
     // Told in full, it is the same.
     let Some(version) = conference.version() else {
         return;
@@ -69,13 +69,29 @@ fn merged(conference: &mut Conference, news: Notification, limits: &Limits) {
         entity: conference.entity().into(),
         state: State::Full,
         version,
-        description: Some(conference.description().clone()),
-        standing: Some(*conference.standing()),
-        users: Some(Users {
-            state: State::Full,
-            users: users.clone(),
-        }),
+        contents: conference.contents().clone(),
     };
     assert_eq!(told.apply(full, limits), Merged::Applied);
     assert_eq!(told, *conference);
+}
+
+/// What is known is known in full, on all levels.
+fn full(contents: &Contents) {
+    let mut states = Vec::new();
+    if let Some(users) = &contents.users {
+        states.push(users.state);
+        for user in users.users.values() {
+            states.push(user.state);
+            states.extend(user.endpoints.values().map(|device| device.state));
+        }
+    }
+    states.extend(contents.sidebar_links.iter().map(|links| links.state));
+    if let Some(sidebars) = &contents.sidebars {
+        states.push(sidebars.state);
+        for sidebar in sidebars.sidebars.values() {
+            states.push(sidebar.state);
+            full(&sidebar.contents);
+        }
+    }
+    assert!(states.iter().all(|state| *state == State::Full));
 }

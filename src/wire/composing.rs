@@ -65,7 +65,7 @@ pub fn parse(xml: &[u8], limits: &Limits) -> Result<Composing, Flaw> {
     let document = xml::parse(xml, limits.notice_octets, limits)?;
     let root = document.root_element();
     if !root.has_tag_name((DOCUMENT, "isComposing")) {
-        return Err(flaw(0, "not an isComposing document"));
+        return Err(flaw(xml::place(root), "not an isComposing document"));
     }
     let (mut state, mut last_active, mut content_type, mut refresh) = (None, None, None, None);
     for (name, child) in xml::children(root, DOCUMENT) {
@@ -91,7 +91,7 @@ pub fn parse(xml: &[u8], limits: &Limits) -> Result<Composing, Flaw> {
             refresh: refresh.as_deref().and_then(seconds),
         },
         Some(_) => State::Idle,
-        None => return Err(flaw(0, "isComposing without state")),
+        None => return Err(flaw(xml::place(root), "isComposing without state")),
     };
     Ok(Composing {
         state,

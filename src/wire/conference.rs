@@ -4,11 +4,15 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bytes::{BufMut, BytesMut};
-use roxmltree::Node;
+use super::xml::words;
 
-use super::xml::{self, flaw, words};
-use crate::{Flaw, Limits, Part};
+mod merge;
+mod read;
+mod write;
+
+pub use merge::{Conference, Merged};
+pub use read::parse;
+pub use write::write;
 
 /// The media type of the document (RFC 4575 §3.4).
 pub const MEDIA_TYPE: &str = "application/conference-info+xml";
@@ -18,8 +22,6 @@ const DOCUMENT: &str = "urn:ietf:params:xml:ns:conference-info";
 const XCON: &str = "urn:ietf:params:xml:ns:xcon-conference-info";
 
 /// One document, as a focus sends it.
-///
-/// Media, sidebars, the host and how somebody was referred are passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
     /// The URI of the conference.
@@ -28,12 +30,25 @@ pub struct Notification {
     pub state: State,
     /// The number of the document within the subscription.
     pub version: u32,
+    /// What is told.
+    pub contents: Contents,
+}
+
+/// What is told of a conference or of a sidebar of it (RFC 4575 §5.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
     /// What the conference is, replaced as a whole.
     pub description: Option<Description>,
+    /// Who hosts it, replaced as a whole.
+    pub host: Option<Host>,
     /// How it is going, replaced as a whole.
     pub standing: Option<Standing>,
     /// Who is in it.
     pub users: Option<Users>,
+    /// Sidebars that are told of elsewhere.
+    pub sidebar_links: Option<SidebarLinks>,
+    /// Sidebars that are told of here.
+    pub sidebars: Option<Sidebars>,
 }
 
 words! {
@@ -57,12 +72,40 @@ pub struct Description {
     pub subject: Option<String>,
     /// What it is about, at length.
     pub free_text: Option<String>,
+    /// Words to find it by, with blanks between.
+    pub keywords: Option<String>,
     /// Where to join it.
     pub conference_uris: Vec<Link>,
     /// What else belongs to it.
     pub service_uris: Vec<Link>,
     /// How many users there may be.
     pub maximum_user_count: Option<u32>,
+    /// Which media there are.
+    pub available_media: Vec<AvailableMedia>,
+}
+
+/// A stream of media that a conference has (RFC 4575 §5.3.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AvailableMedia {
+    /// By what it is known, as the label in session descriptions.
+    pub label: String,
+    /// Its name.
+    pub display_text: Option<String>,
+    /// What it is, as `message`.
+    pub kind: String,
+    /// In which directions it flows; a word that RFC 4575 does not have counts as none.
+    pub status: Option<MediaStatus>,
+}
+
+/// Who hosts a conference (RFC 4575 §5.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Host {
+    /// The name.
+    pub display_text: Option<String>,
+    /// A page about the service or the user who hosts.
+    pub web_page: Option<String>,
+    /// Its addresses.
+    pub uris: Vec<Link>,
 }
 
 /// How a conference is going (RFC 4575 §5.5).
@@ -85,6 +128,46 @@ pub struct Link {
     pub display_text: Option<String>,
     /// What it is for, as `participation`.
     pub purpose: Option<String>,
+    /// How it last changed.
+    pub modified: Option<Execution>,
+}
+
+/// When, why and by whom something was done (RFC 4575 §5.7.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Execution {
+    /// When, as XML Schema's `dateTime` has it; not checked.
+    pub when: Option<String>,
+    /// Why, at best as a Reason header field (RFC 3326).
+    pub reason: Option<String>,
+    /// By whom.
+    pub by: Option<String>,
+}
+
+/// Sidebars that are told of elsewhere: who wants to know subscribes there (RFC 4575 §5.9.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SidebarLinks {
+    /// Whether these are all or those that are new, or none is left.
+    pub state: State,
+    /// Each by its URI. Of two with the same, the later counts.
+    pub links: Vec<Link>,
+}
+
+/// Sidebars that are told of in the document (RFC 4575 §5.9.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sidebars {
+    /// Whether these are all or those that changed, or none is left.
+    pub state: State,
+    /// Each by its key, as in [`Users::users`].
+    pub sidebars: BTreeMap<String, Sidebar>,
+}
+
+/// A conference beside a conference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sidebar {
+    /// Whether this is all or what changed, or the sidebar is gone.
+    pub state: State,
+    /// What is told of it. No deeper than any XML.
+    pub contents: Contents,
 }
 
 /// Who is in a conference.
@@ -111,6 +194,10 @@ pub struct User {
     /// What the user is in the conference, as `participant`. An empty list, as of other addresses, cannot
     /// be written: only a user in full can lose the last.
     pub roles: Option<Vec<String>>,
+    /// The languages that the user prefers, with blanks between.
+    pub languages: Option<String>,
+    /// The conference that takes part as this user, if it is one (RFC 4575 §5.6.5).
+    pub cascaded_focus: Option<String>,
     /// The user's devices, each by its key, as in [`Users::users`].
     pub endpoints: BTreeMap<String, Endpoint>,
 }
@@ -122,12 +209,65 @@ pub struct Endpoint {
     pub state: State,
     /// Its name.
     pub display_text: Option<String>,
+    /// How somebody had it invited.
+    pub referred: Option<Execution>,
     /// How it is connected; a word that RFC 4575 does not have counts as none.
     pub status: Option<EndpointStatus>,
     /// How it came, likewise.
     pub joining: Option<Joining>,
+    /// When, why and by whom it came.
+    pub joining_info: Option<Execution>,
     /// How it left, likewise.
     pub disconnection: Option<Disconnection>,
+    /// When, why and by whom it left.
+    pub disconnection_info: Option<Execution>,
+    /// Its streams of media, each by its key, as in [`Users::users`]; each replaced as a whole.
+    pub media: BTreeMap<String, Media>,
+    /// Its dialog with the focus, which is for few to see (RFC 4575 §5.7.9).
+    pub call: Option<Call>,
+}
+
+/// A stream of media between a device and the focus (RFC 4575 §5.8).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Media {
+    /// Its name.
+    pub display_text: Option<String>,
+    /// What it is, as `message`.
+    pub kind: Option<String>,
+    /// Which of [`Description::available_media`] it is.
+    pub label: Option<String>,
+    /// Who its source is, as the SSRC of RTP.
+    pub source: Option<String>,
+    /// In which directions it flows, from the participant's point of view; a word that RFC 4575 does not have
+    /// counts as none.
+    pub status: Option<MediaStatus>,
+}
+
+/// A SIP dialog, as the focus names it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Call {
+    /// Its name.
+    pub display_text: Option<String>,
+    /// Its Call-ID.
+    pub call_id: String,
+    /// Its tag in From.
+    pub from_tag: String,
+    /// Its tag in To.
+    pub to_tag: String,
+}
+
+words! {
+    /// In which directions media flow.
+    MediaStatus {
+        /// To the participant.
+        RecvOnly = "recvonly",
+        /// From the participant.
+        SendOnly = "sendonly",
+        /// Both ways.
+        SendRecv = "sendrecv",
+        /// Neither.
+        Inactive = "inactive",
+    }
 }
 
 words! {
@@ -180,359 +320,6 @@ words! {
     }
 }
 
-/// What is known of a conference from the documents of one subscription (RFC 4575 §4.6). Versions count
-/// within a subscription: a new one begins with a new value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Conference {
-    version: Option<u32>,
-    entity: String,
-    description: Description,
-    standing: Standing,
-    users: BTreeMap<String, User>,
-    size: Size,
-}
-
-/// What became of a document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub enum Merged {
-    /// It is part of what is known.
-    Applied,
-    /// The conference is over: nothing is known any more, and the subscription can be ended.
-    Over,
-    /// It is not newer than what is known, which is as before.
-    Stale,
-    /// What it builds upon was never received: what is known is as before, and the subscription must be
-    /// refreshed, upon which all is told again.
-    Gap,
-    /// There is more to know than [`Limits`] allows: nothing is known any more. Refreshing the
-    /// subscription would not help.
-    TooMuch,
-}
-
-impl Conference {
-    /// A conference of which nothing is known.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Takes the next document.
-    pub fn apply(&mut self, news: Notification, limits: &Limits) -> Merged {
-        if self.version.is_some_and(|version| news.version <= version) {
-            return Merged::Stale;
-        }
-        match news.state {
-            State::Full => *self = Self::new(),
-            State::Deleted => {
-                *self = Self {
-                    version: Some(news.version),
-                    entity: news.entity,
-                    ..Self::new()
-                };
-                return Merged::Over;
-            }
-            State::Partial => {
-                let next = self.version.and_then(|version| version.checked_add(1));
-                if next != Some(news.version) {
-                    return Merged::Gap;
-                }
-            }
-        }
-        self.version = Some(news.version);
-        self.entity = news.entity;
-        self.description = news
-            .description
-            .unwrap_or(core::mem::take(&mut self.description));
-        self.standing = news.standing.unwrap_or(self.standing);
-        if let Some(news) = news.users {
-            if news.state != State::Partial {
-                self.users.clear();
-                self.size = Size::default();
-            }
-            if news.state != State::Deleted {
-                for (entity, user) in news.users {
-                    self.put(entity, user);
-                }
-            }
-        }
-        if self.size.entries > limits.conference_entries
-            || self.size.octets > limits.conference_octets
-        {
-            *self = Self::new();
-            return Merged::TooMuch;
-        }
-        Merged::Applied
-    }
-
-    /// The version of the last document that was applied.
-    pub fn version(&self) -> Option<u32> {
-        self.version
-    }
-
-    /// The URI of the conference; empty while nothing is known.
-    pub fn entity(&self) -> &str {
-        &self.entity
-    }
-
-    /// What the conference is.
-    pub fn description(&self) -> &Description {
-        &self.description
-    }
-
-    /// How it is going.
-    pub fn standing(&self) -> &Standing {
-        &self.standing
-    }
-
-    /// Who is in it, by URI. Their states, and those of their devices, are all [`State::Full`].
-    pub fn users(&self) -> &BTreeMap<String, User> {
-        &self.users
-    }
-
-    /// Takes what is new of one user.
-    fn put(&mut self, entity: String, news: User) {
-        let mut known = self.users.remove(&entity);
-        if let Some(user) = &known {
-            self.size.take(Size::of(&entity, user));
-        }
-        match (news.state, &mut known) {
-            (State::Deleted, _) => return,
-            (State::Partial, Some(user)) => user.merge(news),
-            (State::Partial | State::Full, _) => known = Some(news.settled()),
-        }
-        if let Some(user) = known {
-            self.size.add(Size::of(&entity, &user));
-            self.users.insert(entity, user);
-        }
-    }
-}
-
-impl User {
-    /// All that is to be known of a user of whom nothing was known.
-    fn settled(mut self) -> Self {
-        self.state = State::Full;
-        self.endpoints
-            .retain(|_, endpoint| endpoint.state != State::Deleted);
-        for endpoint in self.endpoints.values_mut() {
-            endpoint.state = State::Full;
-        }
-        self
-    }
-
-    fn merge(&mut self, news: Self) {
-        replace(&mut self.display_text, news.display_text);
-        replace(&mut self.nickname, news.nickname);
-        replace(&mut self.associated, news.associated);
-        replace(&mut self.roles, news.roles);
-        for (entity, mut endpoint) in news.endpoints {
-            match (endpoint.state, self.endpoints.get_mut(&entity)) {
-                (State::Deleted, _) => {
-                    self.endpoints.remove(&entity);
-                }
-                (State::Partial, Some(known)) => known.merge(endpoint),
-                (State::Partial | State::Full, _) => {
-                    endpoint.state = State::Full;
-                    self.endpoints.insert(entity, endpoint);
-                }
-            }
-        }
-    }
-}
-
-impl Endpoint {
-    fn merge(&mut self, news: Self) {
-        replace(&mut self.display_text, news.display_text);
-        replace(&mut self.status, news.status);
-        replace(&mut self.joining, news.joining);
-        replace(&mut self.disconnection, news.disconnection);
-    }
-}
-
-fn replace<T>(known: &mut Option<T>, news: Option<T>) {
-    if news.is_some() {
-        *known = news;
-    }
-}
-
-/// How much is kept of users.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Size {
-    entries: usize,
-    octets: usize,
-}
-
-impl Size {
-    fn of(entity: &str, user: &User) -> Self {
-        let len = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        let associated = || user.associated.iter().flatten();
-        let roles = || user.roles.iter().flatten();
-        let links = associated()
-            .map(|link| link.uri.len() + len(&link.display_text) + len(&link.purpose))
-            .sum::<usize>();
-        let roles_len = roles().map(String::len).sum::<usize>();
-        let endpoints = user
-            .endpoints
-            .iter()
-            .map(|(entity, endpoint)| entity.len() + len(&endpoint.display_text))
-            .sum::<usize>();
-        let own = entity.len() + len(&user.display_text) + len(&user.nickname);
-        Self {
-            entries: 1 + associated().count() + roles().count() + user.endpoints.len(),
-            octets: own + links + roles_len + endpoints,
-        }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.entries += other.entries;
-        self.octets += other.octets;
-    }
-
-    fn take(&mut self, other: Self) {
-        self.entries = self.entries.saturating_sub(other.entries);
-        self.octets = self.octets.saturating_sub(other.octets);
-    }
-}
-
-/// Reads a document. Elements that it does not know are passed over.
-///
-/// # Errors
-///
-/// Status 400: as any XML (CC-100); no `conference-info` document; no `entity` or `version`; an unknown
-/// `state`; a malformed number or truth value; more entries than `limits` allows.
-pub fn parse(xml: &[u8], limits: &Limits) -> Result<Notification, Flaw> {
-    let document = xml::parse(xml, limits.conference_octets, limits)?;
-    let root = document.root_element();
-    if !root.has_tag_name((DOCUMENT, "conference-info")) {
-        return Err(flaw(0, "not a conference-info document"));
-    }
-    let mut reader = Reader {
-        room: limits.conference_entries,
-    };
-    let version = root.attribute("version").map(str::trim);
-    let mut news = Notification {
-        entity: root
-            .attribute("entity")
-            .ok_or(flaw(xml::place(root), "conference without entity"))?
-            .into(),
-        state: state(root)?,
-        version: version
-            .and_then(|version| version.parse().ok())
-            .ok_or(flaw(xml::place(root), "conference without usable version"))?,
-        description: None,
-        standing: None,
-        users: None,
-    };
-    for (name, child) in xml::children(root, DOCUMENT) {
-        match name {
-            "conference-description" => news.description = Some(reader.description(child)?),
-            "conference-state" => news.standing = Some(standing(child)?),
-            "users" => news.users = Some(reader.users(child)?),
-            _ => {}
-        }
-    }
-    Ok(news)
-}
-
-impl Part {
-    /// Reads the part as a conference document.
-    ///
-    /// # Errors
-    ///
-    /// As [`parse`]; and 415 where it is something else, or encoded.
-    pub fn conference(&self, limits: &Limits) -> Result<Notification, Flaw> {
-        parse(self.of(MEDIA_TYPE)?, limits)
-    }
-}
-
-struct Reader {
-    /// How many more entries there may be.
-    room: usize,
-}
-
-impl Reader {
-    fn count(&mut self, node: Node<'_, '_>) -> Result<(), Flaw> {
-        let room = self.room.checked_sub(1);
-        self.room = room.ok_or(flaw(xml::place(node), "conference with too many entries"))?;
-        Ok(())
-    }
-
-    fn description(&mut self, node: Node<'_, '_>) -> Result<Description, Flaw> {
-        let mut found = Description::default();
-        for (name, child) in xml::children(node, DOCUMENT) {
-            match name {
-                "display-text" => found.display_text = Some(xml::text(child)),
-                "subject" => found.subject = Some(xml::text(child)),
-                "free-text" => found.free_text = Some(xml::text(child)),
-                "conf-uris" => found.conference_uris = self.links(child)?,
-                "service-uris" => found.service_uris = self.links(child)?,
-                "maximum-user-count" => found.maximum_user_count = Some(value(child)?),
-                _ => {}
-            }
-        }
-        Ok(found)
-    }
-
-    fn links(&mut self, node: Node<'_, '_>) -> Result<Vec<Link>, Flaw> {
-        let mut links = Vec::new();
-        for (_, entry) in xml::children(node, DOCUMENT).filter(|(name, _)| *name == "entry") {
-            self.count(entry)?;
-            let mut link = Link::default();
-            for (name, child) in xml::children(entry, DOCUMENT) {
-                match name {
-                    "uri" => link.uri = xml::word(child),
-                    "display-text" => link.display_text = Some(xml::text(child)),
-                    "purpose" => link.purpose = Some(xml::word(child)),
-                    _ => {}
-                }
-            }
-            links.push(link);
-        }
-        Ok(links)
-    }
-
-    fn users(&mut self, node: Node<'_, '_>) -> Result<Users, Flaw> {
-        let mut users = BTreeMap::new();
-        for (_, user) in xml::children(node, DOCUMENT).filter(|(name, _)| *name == "user") {
-            self.count(user)?;
-            users.insert(key(user), self.user(user)?);
-        }
-        Ok(Users {
-            state: state(node)?,
-            users,
-        })
-    }
-
-    fn user(&mut self, node: Node<'_, '_>) -> Result<User, Flaw> {
-        let mut user = User {
-            state: state(node)?,
-            nickname: node.attribute((XCON, "nickname")).map(String::from),
-            ..User::default()
-        };
-        for (name, child) in xml::children(node, DOCUMENT) {
-            match name {
-                "display-text" => user.display_text = Some(xml::text(child)),
-                "associated-aors" => user.associated = Some(self.links(child)?),
-                "roles" => user.roles = Some(self.roles(child)?),
-                "endpoint" => {
-                    self.count(child)?;
-                    user.endpoints.insert(key(child), endpoint(child)?);
-                }
-                _ => {}
-            }
-        }
-        Ok(user)
-    }
-
-    fn roles(&mut self, node: Node<'_, '_>) -> Result<Vec<String>, Flaw> {
-        let mut roles = Vec::new();
-        for (_, entry) in xml::children(node, DOCUMENT).filter(|(name, _)| *name == "entry") {
-            self.count(entry)?;
-            roles.push(xml::word(entry));
-        }
-        Ok(roles)
-    }
-}
-
 impl Default for User {
     fn default() -> Self {
         Self {
@@ -541,6 +328,8 @@ impl Default for User {
             nickname: None,
             associated: None,
             roles: None,
+            languages: None,
+            cascaded_focus: None,
             endpoints: BTreeMap::new(),
         }
     }
@@ -551,166 +340,14 @@ impl Default for Endpoint {
         Self {
             state: State::Full,
             display_text: None,
+            referred: None,
             status: None,
             joining: None,
+            joining_info: None,
             disconnection: None,
+            disconnection_info: None,
+            media: BTreeMap::new(),
+            call: None,
         }
     }
-}
-
-fn endpoint(node: Node<'_, '_>) -> Result<Endpoint, Flaw> {
-    let mut endpoint = Endpoint {
-        state: state(node)?,
-        ..Endpoint::default()
-    };
-    for (name, child) in xml::children(node, DOCUMENT) {
-        match name {
-            "display-text" => endpoint.display_text = Some(xml::text(child)),
-            "status" => endpoint.status = EndpointStatus::read(&xml::word(child)),
-            "joining-method" => endpoint.joining = Joining::read(&xml::word(child)),
-            "disconnection-method" => {
-                endpoint.disconnection = Disconnection::read(&xml::word(child));
-            }
-            _ => {}
-        }
-    }
-    Ok(endpoint)
-}
-
-fn standing(node: Node<'_, '_>) -> Result<Standing, Flaw> {
-    let mut found = Standing::default();
-    for (name, child) in xml::children(node, DOCUMENT) {
-        match name {
-            "user-count" => found.user_count = Some(value(child)?),
-            "active" => found.active = Some(truth(child)?),
-            "locked" => found.locked = Some(truth(child)?),
-            _ => {}
-        }
-    }
-    Ok(found)
-}
-
-fn key(node: Node<'_, '_>) -> String {
-    node.attribute("entity").unwrap_or_default().into()
-}
-
-fn state(node: Node<'_, '_>) -> Result<State, Flaw> {
-    let word = node.attribute("state").map_or("full", str::trim);
-    State::read(word).ok_or(flaw(xml::place(node), "unknown state"))
-}
-
-fn value(node: Node<'_, '_>) -> Result<u32, Flaw> {
-    let number = xml::word(node).parse();
-    number.map_err(|_| flaw(xml::place(node), "malformed number"))
-}
-
-fn truth(node: Node<'_, '_>) -> Result<bool, Flaw> {
-    match xml::word(node).as_str() {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(flaw(xml::place(node), "malformed truth value")),
-    }
-}
-
-/// Writes a document, in the order of the schema (RFC 4575 §6).
-pub fn write(out: &mut BytesMut, news: &Notification) {
-    xml::begin(out, "conference-info", DOCUMENT);
-    let users = || news.users.iter().flat_map(|users| users.users.values());
-    if users().any(|user| user.nickname.is_some()) {
-        xml::attribute(out, "xmlns:xcon", XCON);
-    }
-    xml::attribute(out, "entity", &news.entity);
-    xml::attribute(out, "state", news.state.as_str());
-    let _ = core::fmt::write(out, format_args!(" version=\"{}\">\r\n", news.version));
-    if let Some(description) = &news.description {
-        xml::line(out, "<conference-description>");
-        put(out, "display-text", description.display_text.as_deref());
-        put(out, "subject", description.subject.as_deref());
-        put(out, "free-text", description.free_text.as_deref());
-        put_links(out, "conf-uris", &description.conference_uris);
-        put_links(out, "service-uris", &description.service_uris);
-        put_value(out, "maximum-user-count", description.maximum_user_count);
-        xml::line(out, "</conference-description>");
-    }
-    if let Some(standing) = &news.standing {
-        xml::line(out, "<conference-state>");
-        put_value(out, "user-count", standing.user_count);
-        put_value(out, "active", standing.active);
-        put_value(out, "locked", standing.locked);
-        xml::line(out, "</conference-state>");
-    }
-    if let Some(users) = &news.users {
-        out.put_slice(b"<users");
-        xml::attribute(out, "state", users.state.as_str());
-        xml::line(out, ">");
-        for (entity, user) in &users.users {
-            put_user(out, entity, user);
-        }
-        xml::line(out, "</users>");
-    }
-    out.put_slice(b"</conference-info>");
-}
-
-fn put_user(out: &mut BytesMut, entity: &str, user: &User) {
-    out.put_slice(b"<user");
-    xml::attribute(out, "entity", entity);
-    xml::attribute(out, "state", user.state.as_str());
-    if let Some(nickname) = &user.nickname {
-        xml::attribute(out, "xcon:nickname", nickname);
-    }
-    xml::line(out, ">");
-    put(out, "display-text", user.display_text.as_deref());
-    put_links(
-        out,
-        "associated-aors",
-        user.associated.as_deref().unwrap_or_default(),
-    );
-    if let Some(roles) = user.roles.as_ref().filter(|roles| !roles.is_empty()) {
-        xml::line(out, "<roles>");
-        for role in roles {
-            xml::element(out, "entry", role);
-        }
-        xml::line(out, "</roles>");
-    }
-    for (entity, endpoint) in &user.endpoints {
-        out.put_slice(b"<endpoint");
-        xml::attribute(out, "entity", entity);
-        xml::attribute(out, "state", endpoint.state.as_str());
-        xml::line(out, ">");
-        put(out, "display-text", endpoint.display_text.as_deref());
-        put(out, "status", endpoint.status.map(EndpointStatus::as_str));
-        put(out, "joining-method", endpoint.joining.map(Joining::as_str));
-        let left = endpoint.disconnection.map(Disconnection::as_str);
-        put(out, "disconnection-method", left);
-        xml::line(out, "</endpoint>");
-    }
-    xml::line(out, "</user>");
-}
-
-fn put(out: &mut BytesMut, name: &str, text: Option<&str>) {
-    if let Some(text) = text {
-        xml::element(out, name, text);
-    }
-}
-
-fn put_value(out: &mut BytesMut, name: &str, value: Option<impl core::fmt::Display>) {
-    if let Some(value) = value {
-        let _ = core::fmt::write(out, format_args!("<{name}>{value}</{name}>\r\n"));
-    }
-}
-
-/// Writes URIs, unless there are none: the schema has no empty list.
-fn put_links(out: &mut BytesMut, name: &str, links: &[Link]) {
-    if links.is_empty() {
-        return;
-    }
-    let _ = core::fmt::write(out, format_args!("<{name}>\r\n"));
-    for link in links {
-        xml::line(out, "<entry>");
-        xml::element(out, "uri", &link.uri);
-        put(out, "display-text", link.display_text.as_deref());
-        put(out, "purpose", link.purpose.as_deref());
-        xml::line(out, "</entry>");
-    }
-    let _ = core::fmt::write(out, format_args!("</{name}>\r\n"));
 }

@@ -478,6 +478,7 @@ impl Writer {
         if let Some(flaw) = self.flaw {
             return Err(flaw);
         }
+        let head = self.out.len() + 2;
         for piece in [b"\r\n", lines.as_bytes(), b"\r\n", content] {
             self.out.put_slice(piece);
         }
@@ -487,7 +488,7 @@ impl Writer {
             && message.content.lines.len() == lines.len()
             && message.content.content.len() == content.len();
         same.then_some(message)
-            .ok_or(flaw(0, "malformed part header"))
+            .ok_or(flaw(head, "malformed part header"))
     }
 
     fn check(&mut self, is_right: bool, what: &'static str) {

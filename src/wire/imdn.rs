@@ -299,7 +299,7 @@ pub fn parse(xml: &[u8], limits: &Limits) -> Result<Notification, Flaw> {
     let document = xml::parse(xml, limits.notice_octets, limits)?;
     let root = document.root_element();
     if !root.has_tag_name((DOCUMENT, "imdn")) {
-        return Err(flaw(0, "not an imdn document"));
+        return Err(flaw(xml::place(root), "not an imdn document"));
     }
     let (mut id, mut date_time, mut uri, mut original) = (None, None, None, None);
     let (mut subject, mut disposition) = (None, None);
@@ -335,16 +335,19 @@ pub fn parse(xml: &[u8], limits: &Limits) -> Result<Notification, Flaw> {
             subject,
         }),
         (None, None) => None,
-        _ => return Err(flaw(0, "one recipient URI without the other")),
+        _ => {
+            let what = "one recipient URI without the other";
+            return Err(flaw(xml::place(root), what));
+        }
     };
     let is_there = |text: &String| !text.is_empty();
     Ok(Notification {
         message_id: id
             .filter(is_there)
-            .ok_or(flaw(0, "imdn without message-id"))?,
+            .ok_or(flaw(xml::place(root), "imdn without message-id"))?,
         date_time: date_time
             .filter(is_there)
-            .ok_or(flaw(0, "imdn without datetime"))?,
+            .ok_or(flaw(xml::place(root), "imdn without datetime"))?,
         recipient,
         disposition,
     })

@@ -9,13 +9,17 @@ use core::ops::Range;
 use bytes::{BufMut, BytesMut};
 use roxmltree::Node;
 
+use super::octet::offset;
 use super::xml::{self, flaw};
-use crate::{Body, Flaw, Limits, Part, Profile, Status, Uri};
+use crate::{Body, Flaw, Limits, Part, Profile, Uri};
 
 mod write;
 
 pub use crate::roster::{CopyControl, Entry};
 pub use write::{write, write_history, write_list};
+
+/// The media type of the document (RFC 4826 §3.4.4).
+pub const MEDIA_TYPE: &str = "application/resource-lists+xml";
 
 const LISTS: &str = "urn:ietf:params:xml:ns:resource-lists";
 const COPY_CONTROL: &str = "urn:ietf:params:xml:ns:copycontrol";
@@ -160,13 +164,7 @@ impl Part {
     ///
     /// As [`parse`]; and 415 where it is another kind of list, or encoded.
     pub fn recipient_list(&self, limits: &Limits) -> Result<UriList, Flaw> {
-        if self.is_encoded() || !self.is("application/resource-lists+xml") {
-            return Err(Flaw {
-                status: Status(415),
-                ..flaw(0, "unknown kind of recipient list")
-            });
-        }
-        parse(self.content(), limits)
+        parse(self.of(MEDIA_TYPE)?, limits)
     }
 }
 
@@ -182,7 +180,10 @@ impl Body {
             let mut parts = self.parts()?.iter().enumerate();
             let found = parts.find(|(_, part)| wanted(part));
             match parts.find(|(_, part)| wanted(part)) {
-                Some(_) => Err(flaw(0, "two recipient lists")),
+                Some((_, second)) => {
+                    let at = offset(self.whole(), second.content());
+                    Err(flaw(at, "two recipient lists"))
+                }
                 None => Ok(found),
             }
         };
@@ -190,7 +191,7 @@ impl Body {
         if named.is_some() || !profile.list_without_disposition {
             return Ok(named);
         }
-        only(&|part| part.disposition().is_none() && part.is("application/resource-lists+xml"))
+        only(&|part| part.disposition().is_none() && part.is(MEDIA_TYPE))
     }
 }
 

@@ -245,13 +245,15 @@ impl Part {
     ///
     /// Status 415.
     pub(super) fn of(&self, media_type: &str) -> Result<&Bytes, Flaw> {
-        if self.is_encoded() || !self.is(media_type) {
-            return Err(Flaw {
-                status: Status(415),
-                ..flaw(0, "another media type, or encoded")
-            });
-        }
-        Ok(&self.content)
+        let what = match (self.is(media_type), self.is_encoded()) {
+            (true, false) => return Ok(&self.content),
+            (true, true) => "content is encoded",
+            _ => "content of another media type",
+        };
+        Err(Flaw {
+            status: Status(415),
+            ..flaw(0, what)
+        })
     }
 }
 

@@ -15,8 +15,9 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 use simple_im::wire::composing::{self, Composing};
 use simple_im::wire::conference::{
-    self, Conference, Description, Disconnection, Endpoint, EndpointStatus, Joining, Link, Merged,
-    Notification, Standing, State, User, Users,
+    self, AvailableMedia, Call, Conference, Contents, Description, Disconnection, Endpoint,
+    EndpointStatus, Execution, Host, Joining, Link, Media, MediaStatus, Merged, Notification,
+    Sidebar, SidebarLinks, Sidebars, Standing, State, User, Users,
 };
 use simple_im::wire::imdn::{self, Delivery, Display, Disposition, Processing, Recipient};
 use simple_im::wire::{lists, mime};
@@ -664,7 +665,7 @@ fn what_has_no_state_of_its_own_is_replaced_whole() {
     let mut apply = |state, version, inner: &str| {
         let merged = conference.apply(info(state, version, inner).unwrap(), &Limits::default());
         assert_eq!(merged, Merged::Applied);
-        (conference.description().clone(), *conference.standing())
+        (conference.description().clone(), conference.standing())
     };
     let first = "<conference-description><display-text>D</display-text><subject>S</subject>\
         <conf-uris><entry><uri>tel:+1</uri></entry></conf-uris>\
@@ -778,7 +779,6 @@ fn what_a_reader_does_not_know_is_passed_over() {
         "full",
         1,
         "<host-info><users><user/></users></host-info><x:users xmlns:x='urn:x'><x:user/></x:users>\
-         <sidebars-by-val><entry entity='s'><users><user entity='no'/></users></entry></sidebars-by-val>\
          <users><x:user xmlns:x='urn:x'/><user xcon:nickname='Dopey' nickname='no'>\
          <cascaded-focus>sip:f@h</cascaded-focus><languages>en</languages><roles><entry> owner </entry>\
          <entry/><other/></roles><associated-aors><entry><uri>mailto:a@h</uri>\
@@ -787,7 +787,7 @@ fn what_a_reader_does_not_know_is_passed_over() {
          <display-text>a<!-- c -->b<![CDATA[<c>]]></display-text></endpoint></user></users>",
     )
     .unwrap();
-    let users = news.users.unwrap().users;
+    let users = news.contents.users.unwrap().users;
     assert_eq!(users.len(), 1);
     // One without key has the empty one.
     let user = &users[""];
@@ -834,8 +834,27 @@ fn a_document_has_so_many_entries() {
             "<entry/>",
             "</service-uris></conference-description>",
         ),
+        (
+            "<conference-description><available-media>",
+            "<entry/>",
+            "</available-media></conference-description>",
+        ),
+        ("<host-info><uris>", "<entry/>", "</uris></host-info>"),
+        (
+            "<users><user><endpoint>",
+            "<media/>",
+            "</endpoint></user></users>",
+        ),
+        ("<sidebars-by-ref>", "<entry/>", "</sidebars-by-ref>"),
+        ("<sidebars-by-val>", "<entry/>", "</sidebars-by-val>"),
+        (
+            "<sidebars-by-val><entry><users>",
+            "<user/>",
+            "</users></entry></sidebars-by-val>",
+        ),
     ] {
-        let own = before.matches("<user>").count();
+        let own = ["<user>", "<endpoint>", "-val><entry>"];
+        let own: usize = own.iter().map(|own| before.matches(own).count()).sum();
         let inner = |n: usize| format!("{before}{}{after}", entry.repeat(n));
         assert!(read(&inner(5 - own)).is_ok(), "{before}");
         assert_eq!(read(&inner(6 - own)), many, "{before}");
@@ -886,6 +905,7 @@ fn a_conference_is_written_in_the_order_of_the_schema() {
         uri: uri.into(),
         display_text: Some("L".into()),
         purpose: Some("participation".into()),
+        modified: None,
     };
     let endpoint = Endpoint {
         state: State::Partial,
@@ -893,6 +913,7 @@ fn a_conference_is_written_in_the_order_of_the_schema() {
         status: Some(EndpointStatus::Disconnected),
         joining: Some(Joining::DialedIn),
         disconnection: Some(Disconnection::Booted),
+        ..Endpoint::default()
     };
     let user = User {
         state: State::Partial,
@@ -900,29 +921,35 @@ fn a_conference_is_written_in_the_order_of_the_schema() {
         nickname: Some("\"Dopey\"\n".into()),
         associated: Some(vec![link("tel:+1")]),
         roles: Some(vec!["participant".into()]),
+        languages: None,
+        cascaded_focus: None,
         endpoints: [("sip:a@pc".into(), endpoint)].into(),
     };
     let news = Notification {
         entity: "sip:c@h;x=<y>".into(),
         state: State::Partial,
         version: 2,
-        description: Some(Description {
-            display_text: Some("D".into()),
-            subject: Some("S".into()),
-            free_text: Some("F".into()),
-            conference_uris: vec![link("sip:c@h")],
-            service_uris: vec![],
-            maximum_user_count: Some(100),
-        }),
-        standing: Some(Standing {
-            user_count: Some(1),
-            active: Some(true),
-            locked: Some(false),
-        }),
-        users: Some(Users {
-            state: State::Partial,
-            users: [("sip:a@h".into(), user)].into(),
-        }),
+        contents: Contents {
+            description: Some(Description {
+                display_text: Some("D".into()),
+                subject: Some("S".into()),
+                free_text: Some("F".into()),
+                conference_uris: vec![link("sip:c@h")],
+                service_uris: vec![],
+                maximum_user_count: Some(100),
+                ..Description::default()
+            }),
+            standing: Some(Standing {
+                user_count: Some(1),
+                active: Some(true),
+                locked: Some(false),
+            }),
+            users: Some(Users {
+                state: State::Partial,
+                users: [("sip:a@h".into(), user)].into(),
+            }),
+            ..Contents::default()
+        },
     };
     let xml = written(|out| conference::write(out, &news));
     let expected = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n\
@@ -953,6 +980,171 @@ fn a_conference_is_written_in_the_order_of_the_schema() {
         conference::parse(xml.as_bytes(), &Limits::default()),
         Ok(news)
     );
+}
+
+/// RFC 4575 §7.2, from the media on.
+const RICH: &str = "<conference-description><display-text>Weekly Sales Meeting</display-text>\
+    <keywords> sales meeting weekly </keywords><available-media><entry label='34567'>\
+    <display-text>main audio</display-text><type>audio</type><status>sendrecv</status></entry>\
+    <entry label='34569'><type>video</type><status>inactive</status></entry></available-media>\
+    </conference-description><host-info><display-text>Sales Host</display-text>\
+    <web-page>http://sharepoint/salesgroup/hosts/</web-page>\
+    <uris><entry><uri>sip:sales@example.com</uri></entry></uris></host-info>\
+    <users><user entity='sip:bob@example.com'><languages>en</languages>\
+    <endpoint entity='sip:bob@pc33.example.com'><referred><when>2005-03-04T20:00:00Z</when>\
+    <reason>expert required</reason><by>sip:mike@example.com</by></referred>\
+    <joining-info><reason>invitation</reason></joining-info>\
+    <disconnection-info><by>sip:mike@example.com</by></disconnection-info>\
+    <media id='1'><type>audio</type><label>34567</label><src-id>432424</src-id>\
+    <status>sendrecv</status></media><media id='2'/>\
+    <call-info><sip><display-text>full info</display-text><call-id>hsjh8980vhsb78</call-id>\
+    <from-tag>vav738dvbs</from-tag><to-tag>8954jgjg8432</to-tag></sip></call-info></endpoint></user></users>\
+    <sidebars-by-ref><entry><uri>s:45</uri><display-text>with Carol</display-text></entry>\
+    <entry><uri>s:21</uri></entry></sidebars-by-ref>\
+    <sidebars-by-val><entry entity='s:77'><users><user entity='sip:bob@example.com'/>\
+    <user entity='sip:mark@example.com'/></users></entry><entry entity='s:78'/></sidebars-by-val>";
+
+#[test]
+fn the_rich_document_of_the_rfc_is_read() {
+    let news = info("full", 1, RICH).unwrap();
+    let mut conference = Conference::new();
+    assert_eq!(conference.apply(news, &Limits::default()), Merged::Applied);
+    let description = conference.description();
+    assert_eq!(
+        description.keywords.as_deref(),
+        Some("sales meeting weekly")
+    );
+    let [audio, video] = description.available_media.as_slice() else {
+        panic!("{description:?}")
+    };
+    assert_eq!((&*audio.label, &*audio.kind), ("34567", "audio"));
+    assert_eq!(video.status, Some(MediaStatus::Inactive));
+    let contents = conference.contents();
+    let host = contents.host.as_ref().unwrap();
+    assert_eq!(
+        host.web_page.as_deref(),
+        Some("http://sharepoint/salesgroup/hosts/")
+    );
+    assert_eq!(host.uris[0].uri, "sip:sales@example.com");
+    let bob = &conference.users()["sip:bob@example.com"];
+    assert_eq!(bob.languages.as_deref(), Some("en"));
+    let laptop = &bob.endpoints["sip:bob@pc33.example.com"];
+    let referred = laptop.referred.as_ref().unwrap();
+    assert_eq!(referred.reason.as_deref(), Some("expert required"));
+    let left = laptop.disconnection_info.as_ref().unwrap();
+    assert_eq!(left.by.as_deref(), Some("sip:mike@example.com"));
+    assert_eq!(laptop.media["1"].source.as_deref(), Some("432424"));
+    assert_eq!(laptop.media["1"].status, Some(MediaStatus::SendRecv));
+    assert_eq!(laptop.call.as_ref().unwrap().to_tag, "8954jgjg8432");
+    let links: Vec<_> = contents
+        .sidebar_links
+        .iter()
+        .flat_map(|all| &all.links)
+        .collect();
+    assert_eq!(
+        links.iter().map(|link| &*link.uri).collect::<Vec<_>>(),
+        ["s:21", "s:45"]
+    );
+    let sidebars = &contents.sidebars.as_ref().unwrap().sidebars;
+    let inside = sidebars["s:77"].contents.users.as_ref().unwrap();
+    assert_eq!(inside.users.len(), 2);
+    assert_eq!(sidebars["s:78"].contents, Contents::default());
+}
+
+#[test]
+fn sidebars_media_and_links_are_told_in_parts() {
+    let limits = Limits::default();
+    let mut conference = Conference::new();
+    assert_eq!(
+        conference.apply(info("full", 1, RICH).unwrap(), &limits),
+        Merged::Applied
+    );
+    let partial = "<users state='partial'><user entity='sip:bob@example.com' state='partial'>\
+        <endpoint entity='sip:bob@pc33.example.com' state='partial'><media id='1'>\
+        <status>recvonly</status></media><media id='3'/><call-info/></endpoint></user></users>\
+        <sidebars-by-ref state='partial'><entry><uri>s:45</uri><purpose>x</purpose></entry>\
+        <entry><uri>s:46</uri></entry></sidebars-by-ref>\
+        <sidebars-by-val state='partial'><entry entity='s:77' state='partial'>\
+        <users state='partial'><user entity='sip:dan@example.com'/>\
+        <user entity='sip:mark@example.com' state='deleted'/></users></entry>\
+        <entry entity='s:78' state='deleted'/><entry entity='s:79' state='partial'/></sidebars-by-val>";
+    assert_eq!(
+        conference.apply(info("partial", 2, partial).unwrap(), &limits),
+        Merged::Applied
+    );
+    let laptop = &conference.users()["sip:bob@example.com"].endpoints["sip:bob@pc33.example.com"];
+    // A stream is replaced as a whole; others stay.
+    assert_eq!(laptop.media.keys().collect::<Vec<_>>(), ["1", "2", "3"]);
+    assert_eq!(
+        (&laptop.media["1"].kind, laptop.media["1"].status),
+        (&None, Some(MediaStatus::RecvOnly))
+    );
+    assert!(laptop.call.is_some());
+    let contents = conference.contents();
+    let links = &contents.sidebar_links.as_ref().unwrap().links;
+    let shown: Vec<_> = links
+        .iter()
+        .map(|link| (&*link.uri, link.purpose.is_some()))
+        .collect();
+    assert_eq!(shown, [("s:21", false), ("s:45", true), ("s:46", false)]);
+    let sidebars = contents.sidebars.as_ref().unwrap();
+    assert_eq!(
+        sidebars.sidebars.keys().collect::<Vec<_>>(),
+        ["s:77", "s:79"]
+    );
+    let inside = sidebars.sidebars["s:77"].contents.users.as_ref().unwrap();
+    let inside: Vec<_> = inside.users.keys().collect();
+    assert_eq!(inside, ["sip:bob@example.com", "sip:dan@example.com"]);
+    // Told in full or as deleted, they are what is told.
+    let gone = "<users state='deleted'/><sidebars-by-ref state='deleted'/><sidebars-by-val>\
+        <entry entity='s:1'/></sidebars-by-val>";
+    assert_eq!(
+        conference.apply(info("partial", 3, gone).unwrap(), &limits),
+        Merged::Applied
+    );
+    let contents = conference.contents();
+    assert!(contents.users.is_none() && contents.sidebar_links.is_none());
+    assert_eq!(contents.sidebars.as_ref().unwrap().sidebars.len(), 1);
+}
+
+#[test]
+fn what_is_kept_of_sidebars_is_bounded_too() {
+    let mut limits = Limits::default();
+    limits.conference_entries = 10;
+    let apply = |conference: &mut Conference, version: u32, inner: &str| {
+        let state = if version == 1 { "full" } else { "partial" };
+        conference.apply(info(state, version, inner).unwrap(), &limits)
+    };
+    let link = |n: u32| {
+        format!(
+            "<sidebars-by-ref state='partial'><entry><uri>s:{n}</uri></entry></sidebars-by-ref>"
+        )
+    };
+    let sidebar = |n: u32| {
+        format!(
+            "<sidebars-by-val state='partial'><entry entity='s' state='partial'><users state='partial'>\
+             <user entity='{n}'/></users></entry></sidebars-by-val>"
+        )
+    };
+    for (most, inner) in [(10, &link as &dyn Fn(u32) -> String), (9, &sidebar)] {
+        let mut conference = Conference::new();
+        for version in 1..=most {
+            assert_eq!(
+                apply(&mut conference, version, &inner(version)),
+                Merged::Applied
+            );
+        }
+        // What is told again takes no more room.
+        assert_eq!(
+            apply(&mut conference, most + 1, &inner(most)),
+            Merged::Applied
+        );
+        assert_eq!(
+            apply(&mut conference, most + 2, &inner(most + 1)),
+            Merged::TooMuch
+        );
+        assert_eq!(conference, Conference::new());
+    }
 }
 
 #[test]
@@ -1005,13 +1197,56 @@ fn state() -> impl Strategy<Value = State> {
     one(&[State::Full, State::Partial, State::Deleted])
 }
 
+fn execution() -> impl Strategy<Value = Option<Execution>> {
+    let parts = (
+        prop::option::of(word()),
+        prop::option::of(text()),
+        prop::option::of(word()),
+    );
+    let done = parts.prop_map(|(when, reason, by)| Execution { when, reason, by });
+    prop::option::weighted(0.2, done)
+}
+
 fn link() -> impl Strategy<Value = Link> {
-    let parts = (word(), prop::option::of(text()), prop::option::of(word()));
-    parts.prop_map(|(uri, display_text, purpose)| Link {
+    let parts = (
+        word(),
+        prop::option::of(text()),
+        prop::option::of(word()),
+        execution(),
+    );
+    parts.prop_map(|(uri, display_text, purpose, modified)| Link {
         uri,
         display_text,
         purpose,
+        modified,
     })
+}
+
+fn media_status() -> impl Strategy<Value = Option<MediaStatus>> {
+    use MediaStatus as M;
+    prop::option::of(one(&[M::RecvOnly, M::SendOnly, M::SendRecv, M::Inactive]))
+}
+
+fn media() -> impl Strategy<Value = Media> {
+    let texts = prop::collection::vec(prop::option::of(word()), 4);
+    (texts, media_status()).prop_map(|(texts, status)| Media {
+        display_text: texts[0].clone(),
+        kind: texts[1].clone(),
+        label: texts[2].clone(),
+        source: texts[3].clone(),
+        status,
+    })
+}
+
+fn call() -> impl Strategy<Value = Option<Call>> {
+    let texts = (prop::option::of(text()), word(), word(), word());
+    let call = texts.prop_map(|(display_text, call_id, from_tag, to_tag)| Call {
+        display_text,
+        call_id,
+        from_tag,
+        to_tag,
+    });
+    prop::option::weighted(0.2, call)
 }
 
 fn endpoint() -> impl Strategy<Value = Endpoint> {
@@ -1036,74 +1271,145 @@ fn endpoint() -> impl Strategy<Value = Endpoint> {
         prop::option::of(joining),
         prop::option::of(disconnection),
     );
-    (state(), optional).prop_map(|(state, (display_text, status, joining, disconnection))| {
+    let done = (execution(), execution(), execution());
+    let media = prop::collection::btree_map(text(), media(), 0..2);
+    (state(), optional, done, media, call()).prop_map(|(state, optional, done, media, call)| {
+        let (display_text, status, joining, disconnection) = optional;
+        let (referred, joining_info, disconnection_info) = done;
         Endpoint {
             state,
             display_text,
+            referred,
             status,
             joining,
+            joining_info,
             disconnection,
+            disconnection_info,
+            media,
+            call,
         }
     })
 }
 
 fn user() -> impl Strategy<Value = User> {
     let texts = (prop::option::of(text()), prop::option::of(text()));
+    let words = (prop::option::of(word()), prop::option::of(word()));
     let lists = (
         prop::option::of(prop::collection::vec(link(), 1..3)),
         prop::option::of(prop::collection::vec(word(), 1..3)),
     );
     let endpoints = prop::collection::btree_map(text(), endpoint(), 0..3);
-    (state(), texts, lists, endpoints).prop_map(
-        |(state, (display_text, nickname), (associated, roles), endpoints)| User {
+    (state(), texts, lists, words, endpoints).prop_map(
+        |(state, (display_text, nickname), (associated, roles), words, endpoints)| User {
             state,
             display_text,
             nickname,
             associated,
             roles,
+            languages: words.0,
+            cascaded_focus: words.1,
             endpoints,
         },
     )
 }
 
-fn news() -> impl Strategy<Value = Notification> {
+fn description() -> impl Strategy<Value = Description> {
     let texts = prop::collection::vec(prop::option::of(text()), 3);
     let links = || prop::collection::vec(link(), 0..3);
-    let description = (texts, links(), links(), prop::option::of(any::<u32>()));
-    let description =
-        description.prop_map(|(texts, conference_uris, service_uris, most)| Description {
-            display_text: texts[0].clone(),
-            subject: texts[1].clone(),
-            free_text: texts[2].clone(),
-            conference_uris,
-            service_uris,
-            maximum_user_count: most,
-        });
+    let available = (word(), prop::option::of(text()), word(), media_status());
+    let available = available.prop_map(|(label, display_text, kind, status)| AvailableMedia {
+        label,
+        display_text,
+        kind,
+        status,
+    });
+    let available = prop::collection::vec(available, 0..2);
+    let numbers = prop::option::of(any::<u32>());
+    (
+        texts,
+        prop::option::of(word()),
+        links(),
+        links(),
+        numbers,
+        available,
+    )
+        .prop_map(
+            |(texts, keywords, conference_uris, service_uris, most, available_media)| Description {
+                display_text: texts[0].clone(),
+                subject: texts[1].clone(),
+                free_text: texts[2].clone(),
+                keywords,
+                conference_uris,
+                service_uris,
+                maximum_user_count: most,
+                available_media,
+            },
+        )
+}
+
+fn host() -> impl Strategy<Value = Host> {
+    let texts = (prop::option::of(text()), prop::option::of(word()));
+    (texts, prop::collection::vec(link(), 0..2)).prop_map(|((display_text, web_page), uris)| Host {
+        display_text,
+        web_page,
+        uris,
+    })
+}
+
+fn contents() -> impl Strategy<Value = Contents> {
     let standing = prop::option::of((
         any::<Option<u32>>(),
         any::<Option<bool>>(),
         any::<Option<bool>>(),
     ));
+    let standing = standing.prop_map(|standing| {
+        standing.map(|(user_count, active, locked)| Standing {
+            user_count,
+            active,
+            locked,
+        })
+    });
     let users = (state(), prop::collection::btree_map(text(), user(), 0..4));
-    let rest = (
-        prop::option::of(description),
+    let users = users.prop_map(|(state, users)| Users { state, users });
+    let links = (state(), prop::collection::vec(link(), 0..3));
+    let links = links.prop_map(|(state, links)| SidebarLinks { state, links });
+    let own = (
+        prop::option::of(description()),
+        prop::option::weighted(0.2, host()),
         standing,
         prop::option::of(users),
+        prop::option::weighted(0.3, links),
     );
-    (text(), state(), any::<u32>(), rest).prop_map(
-        |(entity, state, version, (description, standing, users))| Notification {
+    let own = own.prop_map(
+        |(description, host, standing, users, sidebar_links)| Contents {
+            description,
+            host,
+            standing,
+            users,
+            sidebar_links,
+            sidebars: None,
+        },
+    );
+    own.prop_recursive(2, 8, 2, |inner| {
+        let sidebar = (state(), inner.clone());
+        let sidebar = sidebar.prop_map(|(state, contents)| Sidebar { state, contents });
+        let sidebars = (state(), prop::collection::btree_map("[ab]", sidebar, 0..3));
+        (inner, prop::option::of(sidebars)).prop_map(|(mut contents, sidebars)| {
+            contents.sidebars = sidebars.map(|(state, sidebars)| Sidebars { state, sidebars });
+            contents
+        })
+    })
+}
+
+fn news() -> impl Strategy<Value = Notification> {
+    (text(), state(), any::<u32>(), contents()).prop_map(|(entity, state, version, contents)| {
+        Notification {
             entity,
             state,
             version,
-            description,
-            standing: standing.map(|(user_count, active, locked)| Standing {
-                user_count,
-                active,
-                locked,
-            }),
-            users: users.map(|(state, users)| Users { state, users }),
-        },
-    )
+            contents,
+        }
+    })
 }
 
 fn disposition() -> impl Strategy<Value = Disposition> {
@@ -1192,9 +1498,7 @@ proptest! {
                     entity: conference.entity().into(),
                     state: State::Full,
                     version,
-                    description: Some(conference.description().clone()),
-                    standing: Some(*conference.standing()),
-                    users: Some(Users { state: State::Full, users: conference.users().clone() }),
+                    contents: conference.contents().clone(),
                 }, &limits);
                 prop_assert_eq!(&told, &conference);
             }
