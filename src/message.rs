@@ -185,21 +185,35 @@ pub(crate) struct Span {
     pub(crate) len: u32,
 }
 
-/// Where an [`Address`] stands in a text; empty when it is not there.
+/// A place in a head, which is never longer than 65,535 octets; empty when the thing is not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) at: u16,
+    pub(crate) len: u16,
+}
+
+/// Where an [`Address`] stands in a head; empty when it is not there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Place {
-    pub(crate) uri: Span,
-    pub(crate) params: Span,
+    pub(crate) name: Stretch,
+    pub(crate) uri: Stretch,
+    pub(crate) params: Stretch,
+    pub(crate) tag: Stretch,
 }
+
+/// An offset a field, in the order of the codec's own list; [`u16::MAX`] for one that is not there.
+pub(crate) type Begins = [u16; 18];
 
 /// The header fields of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The header lines, each ended by CRLF, unfolded. UTF-8.
     pub(crate) lines: Bytes,
+    /// Where the first line of each field begins that the codec knows.
+    pub(crate) begins: Begins,
     pub(crate) from: Place,
     pub(crate) to: Place,
-    pub(crate) call_id: Span,
+    pub(crate) call_id: Stretch,
     /// The first Contact value.
     pub(crate) contact: Place,
     pub(crate) cseq: u32,
@@ -274,6 +288,8 @@ pub struct Preference {
 /// A name-addr or addr-spec with the parameters of its header field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address<'a> {
+    /// The display name as it is written, with its quotes if it has them; empty without one.
+    pub name: &'a str,
     /// The URI, without angle brackets.
     pub uri: &'a str,
     /// The header field parameters, from the first `;` on, outside the angle brackets.

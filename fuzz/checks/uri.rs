@@ -1,5 +1,6 @@
 //! What holds for any text that is taken for a URI or a name with one.
 
+use simple_im::wire::sip::quote;
 use simple_im::wire::uri::{escape, unescape};
 use simple_im::{Address, Uri};
 
@@ -70,10 +71,17 @@ fn address(line: &str) {
         return;
     };
     assert!(line.contains(found.uri) && line.contains(found.params));
+    assert_eq!(Address::read(&found.to_string()), Some(found), "{line:?}");
     let bracketed = format!("<{}>{}", found.uri, found.params);
-    assert_eq!(Address::read(&bracketed), Some(found), "{line:?}");
+    let unnamed = Address { name: "", ..found };
+    assert_eq!(Address::read(&bracketed), Some(unnamed), "{line:?}");
     let named = format!("\"a \\\" <sip:b@h>;tag=c\" {bracketed}");
-    assert_eq!(Address::read(&named), Some(found), "{line:?}");
+    let again = Address::read(&named).expect("the same with a name");
+    assert_eq!(again.display_name(), "a \" <sip:b@h>;tag=c");
+    assert_eq!((again.uri, again.params), (found.uri, found.params));
+    let quoted = format!("{} {bracketed}", quote(&found.display_name()));
+    let again = Address::read(&quoted).expect("the same with quotes");
+    assert_eq!(again.display_name(), found.display_name());
     let _ = (found.tag(), found.feature("isfocus"));
     if let Ok(uri) = Uri::copy(found.uri) {
         ask(&uri);

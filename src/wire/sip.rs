@@ -13,13 +13,16 @@ mod frame;
 mod head;
 mod lines;
 mod text;
+mod via;
 mod views;
 mod write;
 
 pub use frame::{Arrived, Stream, frame, keep_alive};
+pub use text::{quote, unquoted};
+pub use via::Via;
 pub use views::{
-    Disposition, Feature, Package, Predicate, RAck, Reason, ReferredBy, Replaces, RetryAfter,
-    SubscriptionState, Warning,
+    Directive, Disposition, Feature, Package, Predicate, RAck, Reason, ReferredBy, Replaces,
+    RetryAfter, SubscriptionState, Warning,
 };
 pub use write::{ack_of, cancel_of, write, write_refusal, write_request, write_response};
 

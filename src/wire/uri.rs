@@ -493,7 +493,7 @@ fn same_host(a: &str, b: &str) -> bool {
     }
 }
 
-fn ipv6(host: &str) -> Option<Ipv6Addr> {
+pub(super) fn ipv6(host: &str) -> Option<Ipv6Addr> {
     host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 

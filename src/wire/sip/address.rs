@@ -1,6 +1,9 @@
 //! name-addr and addr-spec (RFC 3261 §20.10, §25.1).
 
-use super::text::{Param, blanks, is_uri, quoted, span_of, token, utf8};
+use alloc::borrow::Cow;
+use core::fmt;
+
+use super::text::{Param, blanks, is_uri, quoted, span_of, token, trimmed, unquoted, utf8};
 use crate::Address;
 use crate::wire::octet::{VALUE, VISIBLE, run};
 
@@ -11,12 +14,21 @@ impl<'a> Address<'a> {
     /// brackets, what follows the first `;` belongs to the header field, and neither comma nor question mark may occur
     /// (RFC 3261 §20).
     pub fn read(text: &'a str) -> Option<Self> {
-        match first(text.as_bytes())? {
-            ((uri, params), b"") => Some(Self {
-                uri: utf8(uri),
-                params: utf8(params),
+        match Parts::read(text.as_bytes())? {
+            (parts, b"") => Some(Self {
+                name: utf8(parts.name),
+                uri: utf8(parts.uri),
+                params: utf8(parts.params),
             }),
             _ => None,
+        }
+    }
+
+    /// The display name without quotes and escapes; empty without one.
+    pub fn display_name(&self) -> Cow<'a, str> {
+        match quoted(self.name.as_bytes()) {
+            Some((inner, _)) => unquoted(utf8(inner)),
+            None => Cow::Borrowed(self.name),
         }
     }
 
@@ -28,9 +40,7 @@ impl<'a> Address<'a> {
     /// The value of the header field parameter of that name: `None` without the parameter, `Some(None)` for one without
     /// value. Names are compared without regard to case; quotes around the value are taken off.
     pub fn param(&self, name: &str) -> Option<Option<&'a str>> {
-        Param::all(self.params.as_bytes())
-            .find(|param| param.name.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|param| param.value.map(utf8))
+        Param::find(self.params.as_bytes(), name)
     }
 
     /// Whether a boolean feature (RFC 3840 §9) is said to be there: the header field parameter, never one of the URI,
@@ -40,31 +50,65 @@ impl<'a> Address<'a> {
     }
 }
 
-/// The octets of an [`Address`]: URI and parameters.
-pub(super) type Octets<'a> = (&'a [u8], &'a [u8]);
-
-/// The value in front, and the rest: empty or from the comma on.
-pub(super) fn first(text: &[u8]) -> Option<(Octets<'_>, &[u8])> {
-    let text = blanks(text);
-    let (uri, params) = match bracketed(text) {
-        Some(rest) => {
-            let (uri, rest) = run(rest, VISIBLE);
-            (uri, rest.strip_prefix(b">")?)
+/// As a name-addr: always with angle brackets, so that URI and parameters stay apart.
+impl fmt::Display for Address<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, uri, params } = self;
+        match name.is_empty() {
+            true => write!(f, "<{uri}>{params}"),
+            false => write!(f, "{name} <{uri}>{params}"),
         }
-        None => {
-            let (uri, rest) = run(text, VALUE);
-            if uri.contains(&b'?') {
-                return None;
-            }
-            (uri, rest)
-        }
-    };
-    let rest = Param::skip(params);
-    if !is_uri(uri) || !matches!(rest, [] | [b',', ..]) {
-        return None;
     }
-    let (params, _) = params.split_at_checked(params.len().saturating_sub(rest.len()))?;
-    Some(((uri, params.trim_ascii()), rest))
+}
+
+/// The octets of an [`Address`].
+pub(super) struct Parts<'a> {
+    pub(super) name: &'a [u8],
+    pub(super) uri: &'a [u8],
+    pub(super) params: &'a [u8],
+    /// The value of the first `tag`; empty without one.
+    pub(super) tag: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    /// Reads the value in front, and gives the rest: empty or from the comma on.
+    pub(super) fn read(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let text = blanks(text);
+        let (name, uri, rest) = match bracketed(text) {
+            Some(inner) => {
+                let name = text.get(..text.len() - inner.len() - 1)?;
+                let (uri, rest) = run(inner, VISIBLE);
+                (trimmed(name), uri, rest.strip_prefix(b">")?)
+            }
+            None => {
+                let (uri, rest) = run(text, VALUE);
+                if uri.contains(&b'?') {
+                    return None;
+                }
+                (&b""[..], uri, rest)
+            }
+        };
+        let params = rest;
+        let (mut rest, mut tag) = (rest, &b""[..]);
+        while let Some((param, tail)) = Param::read(rest) {
+            if tag.is_empty() && param.name.eq_ignore_ascii_case(b"tag") {
+                tag = param.value.unwrap_or_default();
+            }
+            rest = tail;
+        }
+        let rest = blanks(rest);
+        if !is_uri(uri) || !matches!(rest, [] | [b',', ..]) {
+            return None;
+        }
+        let params = trimmed(params.get(..params.len() - rest.len())?);
+        let parts = Self {
+            name,
+            uri,
+            params,
+            tag,
+        };
+        Some((parts, rest))
+    }
 }
 
 /// What follows the display name and the opening bracket; `None` for an addr-spec.

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 
-use super::address;
+use super::address::Parts;
 use super::text::{Field, Param, blanks, list, number, token, trimmed};
-use crate::message::{Head, OptionTags, Place, Preference, Privacy, SessionExpires, Span};
+use super::via::is_via;
+use crate::message::{Head, OptionTags, Place, Preference, Privacy, SessionExpires, Span, Stretch};
 use crate::profile::Refresher;
 use crate::wire::mime::{self, Described, Kind, span};
-use crate::wire::octet::{NAME, VALUE, offset, run};
+use crate::wire::octet::{NAME, offset, run};
 use crate::wire::uri::bad;
 use crate::{Flaw, Method, Methods};
 
@@ -31,17 +32,16 @@ pub(super) struct Scan<'a> {
     /// The method of the request line, as text and as value.
     method: Option<(&'a [u8], Method)>,
     found: Found,
-    /// A bit for each [`Field`].
-    seen: u32,
 }
 
 impl<'a> Scan<'a> {
     pub(super) fn new(text: &'a [u8], method: Option<(&'a [u8], Method)>) -> Self {
         let head = Head {
             lines: Bytes::new(),
+            begins: [u16::MAX; 18],
             from: Place::default(),
             to: Place::default(),
-            call_id: Span::default(),
+            call_id: Stretch::default(),
             contact: Place::default(),
             cseq: 0,
             cseq_method: Method::Other,
@@ -62,7 +62,6 @@ impl<'a> Scan<'a> {
                 content_length: None,
                 described: Described::default(),
             },
-            seen: 0,
         }
     }
 
@@ -90,31 +89,34 @@ impl<'a> Scan<'a> {
             self.found.described.add(kind, line, self.place(value));
         }
         if field != Field::Other {
-            self.field(field, value)?;
+            self.field(at, field, value)?;
         }
         Ok(true)
     }
 
-    fn field(&mut self, field: Field, value: &'a [u8]) -> Result<(), Flaw> {
+    fn field(&mut self, line: usize, field: Field, value: &'a [u8]) -> Result<(), Flaw> {
         let at = offset(self.text, value);
         let head = &mut self.found.head;
-        let bit = 1 << field as u32;
-        let repeated = self.seen & bit != 0;
+        let mut first = u16::MAX;
+        if let Some(begin) = head.begins.get_mut(field as usize) {
+            first = *begin;
+            *begin = first.min(u16::try_from(line).unwrap_or(u16::MAX));
+        }
+        let repeated = first != u16::MAX;
         if repeated && field.is_single() {
             return Err(bad(at, "header field is repeated"));
         }
-        self.seen |= bit;
         match field {
             Field::From => self.found.head.from = self.address(value, "From is no address")?,
             Field::To => self.found.head.to = self.address(value, "To is no address")?,
             Field::CallId if !is_word(value) => return Err(bad(at, "Call-ID is no word")),
-            Field::CallId => self.found.head.call_id = self.place(value),
+            Field::CallId => self.found.head.call_id = self.stretch(value),
             Field::CSeq => (head.cseq, head.cseq_method) = cseq(at, value, self.method)?,
             Field::Via if !is_via(value) => return Err(bad(at, "Via is malformed")),
             Field::Contact if !repeated && value != b"*" => {
                 // The first of perhaps several.
-                let (contact, _) = address::first(value).ok_or(bad(at, "Contact is no address"))?;
-                self.found.head.contact = self.place_of(contact);
+                let (contact, _) = Parts::read(value).ok_or(bad(at, "Contact is no address"))?;
+                self.found.head.contact = self.place_of(&contact);
             }
             Field::MaxForwards => {
                 let hops = length(value).and_then(|hops| u8::try_from(hops).ok());
@@ -167,7 +169,7 @@ impl<'a> Scan<'a> {
         for (field, what) in needed {
             // Whether a response came the way of its request is known below.
             let spared = field == Field::Via && self.method.is_none();
-            if self.seen & (1 << field as u32) == 0 && !spared {
+            if self.found.head.begin(field).is_none() && !spared {
                 return Err(bad(0, what));
             }
         }
@@ -175,22 +177,33 @@ impl<'a> Scan<'a> {
     }
 
     fn address(&self, value: &[u8], what: &'static str) -> Result<Place, Flaw> {
-        match address::first(value) {
-            Some((address, b"")) => Ok(self.place_of(address)),
+        match Parts::read(value) {
+            Some((address, b"")) => Ok(self.place_of(&address)),
             _ => Err(bad(offset(self.text, value), what)),
         }
     }
 
-    fn place_of(&self, (uri, params): address::Octets<'_>) -> Place {
+    fn place_of(&self, address: &Parts<'_>) -> Place {
         Place {
-            uri: self.place(uri),
-            params: self.place(params),
+            name: self.stretch(address.name),
+            uri: self.stretch(address.uri),
+            params: self.stretch(address.params),
+            tag: self.stretch(address.tag),
         }
     }
 
     fn place(&self, part: &[u8]) -> Span {
         let at = offset(self.text, part);
         span(at, at + part.len())
+    }
+
+    fn stretch(&self, part: &[u8]) -> Stretch {
+        let at = u16::try_from(offset(self.text, part));
+        match (at, u16::try_from(part.len())) {
+            (Ok(at), Ok(len)) if len > 0 => Stretch { at, len },
+            // Nowhere in a head, which is shorter.
+            _ => Stretch::default(),
+        }
     }
 }
 
@@ -228,36 +241,6 @@ fn cseq(at: usize, value: &[u8], method: Option<(&[u8], Method)>) -> Result<(u32
         Some(_) => Err(bad(at, "CSeq names another method than the request line")),
         None => Ok((sequence, Method::of(name))),
     }
-}
-
-/// Whether every value is `SIP/2.0/transport host[:port][;params]`, blanks allowed where the grammar has them.
-/// What it says is the transport's business; that it can be copied into a response is ours.
-fn is_via(value: &[u8]) -> bool {
-    let mut rest = value;
-    loop {
-        match via(rest) {
-            Some(b"") => return true,
-            Some([b',', next @ ..]) => rest = blanks(next),
-            _ => return false,
-        }
-    }
-}
-
-/// What follows the value in front.
-fn via(text: &[u8]) -> Option<&[u8]> {
-    let slash = |text| blanks(text).strip_prefix(b"/").map(blanks);
-    let (protocol, rest) = token(text);
-    let (version, rest) = token(slash(rest)?);
-    let (transport, rest) = token(slash(rest)?);
-    let (sent_by, rest) = run(blanks(rest), VALUE);
-    let rest = match blanks(rest).strip_prefix(b":") {
-        Some(port) => number(blanks(port))?.1,
-        None => rest,
-    };
-    let whole = [protocol, version, transport, sent_by]
-        .iter()
-        .all(|part| !part.is_empty());
-    whole.then(|| Param::skip(rest))
 }
 
 fn delta(value: &[u8]) -> Option<u32> {

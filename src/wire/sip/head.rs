@@ -3,8 +3,8 @@
 use smallvec::SmallVec;
 
 use super::fields::is_known_option;
-use super::text::{alias, line, lines, list, number, utf8};
-use crate::message::{Address, Head, Place, Span};
+use super::text::{Field, alias, line, lines, list, number, utf8};
+use crate::message::{Address, Head, Place, Stretch};
 
 impl Head {
     /// The From address.
@@ -17,6 +17,16 @@ impl Head {
         self.address(self.to)
     }
 
+    /// The tag of the From address.
+    pub fn from_tag(&self) -> Option<&str> {
+        self.tag(self.from)
+    }
+
+    /// The tag of the To address.
+    pub fn to_tag(&self) -> Option<&str> {
+        self.tag(self.to)
+    }
+
     /// The Call-ID; compared octet by octet (CC-26).
     pub fn call_id(&self) -> &str {
         self.text(self.call_id)
@@ -24,7 +34,7 @@ impl Head {
 
     /// The first Contact, if there is one that is an address.
     pub fn contact(&self) -> Option<Address<'_>> {
-        (self.contact.uri != Span::default()).then(|| self.address(self.contact))
+        (self.contact != Place::default()).then(|| self.address(self.contact))
     }
 
     /// Whether the Contact is that of a focus: the feature parameter of the header field, never a parameter of the
@@ -49,18 +59,19 @@ impl Head {
 
     /// All header fields of that name in order: the long name or the compact one, in any case.
     pub fn fields(&self, name: &str) -> impl Iterator<Item = &str> {
-        let other = alias(name);
-        let first = |text: &[u8]| text.first().map(u8::to_ascii_lowercase);
-        let begins = [name, other.unwrap_or(name)].map(|name| first(name.as_bytes()));
-        lines(&self.lines).filter_map(move |field| {
-            // Most fields are passed over by their first letter.
-            if !begins.contains(&first(field)) {
-                return None;
-            }
-            let (found, value) = line(field)?;
-            let is = |name: &str| found.eq_ignore_ascii_case(name.as_bytes());
-            (is(name) || other.is_some_and(is)).then(|| utf8(value))
-        })
+        let wanted = Wanted::of(name);
+        let begin = match wanted {
+            Wanted::Known(field) => self.begin(field).unwrap_or(self.lines.len()),
+            Wanted::Other(..) => 0,
+        };
+        let rest = self.lines.get(begin..).unwrap_or_default();
+        lines(rest).filter_map(move |field| wanted.value(field).map(utf8))
+    }
+
+    /// Where the first line of the field begins.
+    pub(super) fn begin(&self, field: Field) -> Option<usize> {
+        let begin = self.begins.get(field as usize).copied();
+        begin.filter(|begin| *begin != u16::MAX).map(usize::from)
     }
 
     /// All values of the header fields of that name, each of a comma-separated list by itself. Commas in quotes and
@@ -120,15 +131,58 @@ impl Head {
 
     fn address(&self, place: Place) -> Address<'_> {
         Address {
+            name: self.text(place.name),
             uri: self.text(place.uri),
             params: self.text(place.params),
         }
     }
 
-    fn text(&self, span: Span) -> &str {
-        let at = usize::try_from(span.at).unwrap_or(usize::MAX);
-        let end = usize::try_from(span.len).map_or(usize::MAX, |len| at.saturating_add(len));
+    fn tag(&self, place: Place) -> Option<&str> {
+        (place.tag.len > 0).then(|| self.text(place.tag))
+    }
+
+    fn text(&self, stretch: Stretch) -> &str {
+        let at = usize::from(stretch.at);
+        let end = at + usize::from(stretch.len);
         utf8(self.lines.get(at..end).unwrap_or_default())
+    }
+}
+
+/// Which lines are looked for.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    Known(Field),
+    /// Under this name, or under this one if there are two.
+    Other(&'a str, Option<&'static str>),
+}
+
+impl<'a> Wanted<'a> {
+    fn of(name: &'a str) -> Self {
+        match Field::of(name.as_bytes()) {
+            Field::Other => Self::Other(name, alias(name)),
+            field => Self::Known(field),
+        }
+    }
+
+    /// The value of the line, if it is wanted.
+    fn value(self, field: &[u8]) -> Option<&[u8]> {
+        if let Self::Other(name, other) = self {
+            // Most lines are passed over by their first letter.
+            let begins = |name: &str| match (name.as_bytes(), field) {
+                ([a, ..], [b, ..]) => a.eq_ignore_ascii_case(b),
+                _ => false,
+            };
+            if !begins(name) && !other.is_some_and(begins) {
+                return None;
+            }
+        }
+        let (found, value) = line(field)?;
+        let is = |name: &str| found.eq_ignore_ascii_case(name.as_bytes());
+        let wanted = match self {
+            Self::Known(known) => Field::of(found) == known,
+            Self::Other(name, other) => is(name) || other.is_some_and(is),
+        };
+        wanted.then_some(value)
     }
 }
 

@@ -211,14 +211,19 @@ fn unfold(at: usize, line: &[u8], copy: &mut Copy) -> Result<(), Flaw> {
     copy.put(at, name);
     copy.put(at + colon, b":");
     let mut at = at + colon + 1;
+    // A blank where something was; the copy is never the longer one.
+    let mut apart = value.starts_with(b" ") || value.starts_with(b"\t");
     for piece in value.split_inclusive(|octet| *octet == b'\n') {
         let text = piece.strip_suffix(b"\r\n").unwrap_or(piece);
         let blanks = text.len() - blanks(text).len();
         let text = trimmed(text);
         if !text.is_empty() {
-            copy.put(at + blanks.saturating_sub(1), b" ");
+            if apart {
+                copy.put(at + blanks.saturating_sub(1), b" ");
+            }
             copy.put(at + blanks, text);
         }
+        apart = true;
         at += piece.len();
     }
     copy.put(at, b"\r\n");

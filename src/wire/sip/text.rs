@@ -2,6 +2,10 @@
 //!
 //! All of it works on octets, because a head is read before it is known to be UTF-8.
 
+use alloc::borrow::Cow;
+use core::fmt::{self, Write as _};
+
+use crate::message::Begins;
 use crate::wire::octet::{LISTED, SCHEME, TOKEN, VALUE, run};
 
 /// One line of an unfolded head: name and value, both without blanks around.
@@ -78,6 +82,9 @@ pub(super) enum Field {
     Route,
     Other,
 }
+
+// Each but the last has its place there.
+const _: () = assert!(core::mem::size_of::<Begins>() == 2 * Field::Other as usize);
 
 /// A name without regard to case, fit for one comparison: its length, and its first and last octets, which
 /// overlap. Setting bit 5 makes letters lower case and no other octet of a token a letter.
@@ -216,6 +223,41 @@ pub(super) fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((inner.get(..at)?, inner.get(at + 1..)?))
 }
 
+/// What stands in a quoted string, its escapes resolved (RFC 3261 §25.1): `\"` is a quote. Copies only if there is one.
+pub fn unquoted(inner: &str) -> Cow<'_, str> {
+    if !inner.contains('\\') {
+        return Cow::Borrowed(inner);
+    }
+    let mut letters = inner.chars();
+    let next = || match letters.next()? {
+        '\\' => letters.next(),
+        letter => Some(letter),
+    };
+    Cow::Owned(core::iter::from_fn(next).collect())
+}
+
+/// A text as a quoted string, quotes included: what [`unquoted`] reads as the same. Line breaks, which no quoted string
+/// can hold, become blanks.
+pub fn quote(text: &str) -> impl fmt::Display {
+    Quoted(text)
+}
+
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for letter in self.0.chars() {
+            match letter {
+                '\r' | '\n' => f.write_char(' ')?,
+                '"' | '\\' | '\0'..='\x1F' | '\x7F' => write!(f, "\\{letter}")?,
+                letter => f.write_char(letter)?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
 /// The digits in front as a number, and the rest; `None` without digits or above `u32::MAX`.
 pub(super) fn number(text: &[u8]) -> Option<(u32, &[u8])> {
     let (mut number, mut rest) = (0u32, text);
@@ -261,6 +303,14 @@ impl<'a> Param<'a> {
             rest = tail;
             Some(param)
         })
+    }
+
+    /// The value of the first parameter of that name: `None` without it, `Some(None)` for one without value. Case is
+    /// ignored.
+    pub(super) fn find(text: &'a [u8], name: &str) -> Option<Option<&'a str>> {
+        Self::all(text)
+            .find(|param| param.name.eq_ignore_ascii_case(name.as_bytes()))
+            .map(|param| param.value.map(utf8))
     }
 
     /// What follows the parameters in front.

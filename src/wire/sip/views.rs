@@ -64,6 +64,24 @@ pub struct Predicate<'a> {
     params: &'a str,
 }
 
+/// One value of Request-Disposition (RFC 3841 §9.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the RFC")]
+pub enum Directive {
+    Proxy,
+    Redirect,
+    Cancel,
+    NoCancel,
+    Fork,
+    NoFork,
+    Recurse,
+    NoRecurse,
+    Parallel,
+    Sequential,
+    Queue,
+    NoQueue,
+}
+
 /// A feature of a contact, or one that is asked for (RFC 3840 §9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Feature<'a> {
@@ -203,6 +221,24 @@ impl Head {
         self.values("Reject-Contact").filter_map(Predicate::read)
     }
 
+    /// What proxies are asked to do with the request (RFC 3841 §9.1), in order. Directives that the RFC does not know are
+    /// left out.
+    pub fn request_dispositions(&self) -> impl Iterator<Item = Directive> {
+        self.values("Request-Disposition")
+            .filter_map(Directive::read)
+    }
+
+    /// The URIs in P-Preferred-Identity, in order: who the user wants to be to others (RFC 3325 §9.2).
+    pub fn preferred(&self) -> impl Iterator<Item = &str> {
+        self.values("P-Preferred-Identity")
+            .filter_map(|value| Some(Address::read(value)?.uri))
+    }
+
+    /// The seconds after which the request, or what it asks for, is worth nothing (RFC 3261 §20.19, RFC 3428 §8).
+    pub fn expires(&self) -> Option<u32> {
+        whole(self.header("Expires")?)
+    }
+
     /// The event package.
     pub fn event(&self) -> Option<Package<'_>> {
         let (name, params) = word(self.header("Event")?)?;
@@ -267,6 +303,27 @@ impl Head {
     /// The Date in seconds since the beginning of 1970, in UTC (RFC 3261 §20.17).
     pub fn date(&self) -> Option<u64> {
         date(self.header("Date")?)
+    }
+}
+
+impl Directive {
+    fn read(word: &str) -> Option<Self> {
+        const WORDS: [(&str, Directive); 12] = [
+            ("proxy", Directive::Proxy),
+            ("redirect", Directive::Redirect),
+            ("cancel", Directive::Cancel),
+            ("no-cancel", Directive::NoCancel),
+            ("fork", Directive::Fork),
+            ("no-fork", Directive::NoFork),
+            ("recurse", Directive::Recurse),
+            ("no-recurse", Directive::NoRecurse),
+            ("parallel", Directive::Parallel),
+            ("sequential", Directive::Sequential),
+            ("queue", Directive::Queue),
+            ("no-queue", Directive::NoQueue),
+        ];
+        let mut words = WORDS.iter();
+        words.find_map(|(known, it)| known.eq_ignore_ascii_case(word).then_some(*it))
     }
 }
 
@@ -437,8 +494,7 @@ fn word(value: &str) -> Option<(&str, &[u8])> {
 }
 
 fn param<'a>(params: &'a [u8], name: &str) -> Option<&'a str> {
-    let param = Param::all(params).find(|param| param.name.eq_ignore_ascii_case(name.as_bytes()));
-    param?.value.map(utf8)
+    Param::find(params, name).flatten()
 }
 
 /// A number and nothing else.

@@ -66,7 +66,7 @@ pub fn write_response(out: &mut BytesMut, reply: &Reply, request: &Head) {
     out.reserve(request.lines.len() + reply.head.len() + reply.body.len() + 128);
     status_line(out, reply.status);
     let dialog = request.cseq_method == Method::Invite && (101..300).contains(&reply.status.0);
-    let tag = reply.tag.filter(|_| request.to().tag().is_none());
+    let tag = reply.tag.filter(|_| request.to_tag().is_none());
     let mut rest: &[u8] = &request.lines;
     while let Some((field, tail)) =
         memchr::memchr(b'\n', rest).and_then(|at| rest.split_at_checked(at + 1))

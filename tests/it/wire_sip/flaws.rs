@@ -476,7 +476,7 @@ fn every_flaw_of_the_codec_is_in_the_table() {
         let text = std::fs::read_to_string(source.join(file)).unwrap();
         let code = text
             .lines()
-            .filter(|line| !line.trim_start().starts_with("//"));
+            .filter(|line| !line.trim_start().starts_with("//") && !line.contains("reason ="));
         // Literals are what stands between every other pair of quotes.
         let literals = code.flat_map(|line| line.split('"').skip(1).step_by(2));
         let is_sentence = |text: &&str| text.trim().contains(' ') && !text.contains('\\');

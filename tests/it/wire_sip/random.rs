@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use simple_im::wire::sip::{self, Message};
-use simple_im::{ClientTxn, Fresh, Head, Method, Outgoing, Token, Uri};
+use simple_im::{Address, ClientTxn, Fresh, Head, Method, Outgoing, Token, Uri};
 
 use super::golden::{ANSWER, INVITE, PAGER};
 use super::{crlf, message_with};
@@ -51,6 +51,23 @@ pub(crate) fn touch(head: &Head) {
     for predicate in head.accept_contacts().chain(head.reject_contacts()) {
         let _ = (predicate.is_required(), predicate.is_explicit());
         let _ = predicate.features().flat_map(|it| it.values()).count();
+    }
+    let _ = (head
+        .vias()
+        .map(|via| (via.branch(), via.received(), via.rport(), via.ttl())))
+    .count();
+    let _ = (
+        head.preferred().count(),
+        head.request_dispositions().count(),
+        head.expires(),
+    );
+    assert_eq!(
+        (head.from_tag(), head.to_tag()),
+        (head.from().tag(), head.to().tag())
+    );
+    for address in [head.from(), head.to()].into_iter().chain(head.contact()) {
+        let _ = address.display_name();
+        assert_eq!(Address::read(&address.to_string()), Some(address));
     }
     let _ = (head.event(), head.subscription_state(), head.retry());
     let _ = (head.warnings().count(), head.disposition());

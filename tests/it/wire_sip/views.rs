@@ -1,10 +1,12 @@
 //! Header fields that are read on demand: the examples of their RFCs, and garbage.
 
 use bytes::{Bytes, BytesMut};
+use proptest::prelude::*;
 use simple_im::wire::sip::{
-    Disposition, Package, RAck, Reason, ReferredBy, Replaces, RetryAfter, SubscriptionState,
+    Directive, Disposition, Package, RAck, Reason, ReferredBy, Replaces, RetryAfter,
+    SubscriptionState, quote,
 };
-use simple_im::{Flaw, Head, Method, Request, Response, Status, Uri};
+use simple_im::{Address, Flaw, Head, Method, Request, Response, Status, Uri};
 
 use super::{crlf, message_with, request};
 
@@ -317,6 +319,172 @@ fn dates_are_seconds() {
         "Sat, 13 Nov +010 23:29:00 GMT",
     ] {
         assert_eq!(date(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn vias_say_where_a_response_goes() {
+    let head = head(
+        "Via: SIP/2.0/UDP erlang.bell-telephone.com:5060;branch=z9hG4bK87asdks7, \
+         SIP / 2.0 / TCP [2001:db8::9:1] : 5061 ;received=[2001:db8::9:255];RPORT=4711;ttl=16\n\
+         v: SIP/2.0/TLS 192.0.2.1;rport;maddr=\"h\";branch;x=a\n\
+         VIA: SIP/2.0/UNKNOWN a_b",
+    );
+    let vias: Vec<_> = head.vias().collect();
+    let sent: Vec<_> = vias
+        .iter()
+        .map(|via| (via.transport, via.host, via.port))
+        .collect();
+    assert_eq!(
+        sent,
+        [
+            ("UDP", "erlang.bell-telephone.com", Some(5060)),
+            ("TCP", "[2001:db8::9:1]", Some(5061)),
+            ("TLS", "192.0.2.1", None),
+            ("UNKNOWN", "a_b", None),
+        ]
+    );
+    assert_eq!(vias[0].branch(), Some("z9hG4bK87asdks7"));
+    assert_eq!(
+        (vias[0].received(), vias[0].rport(), vias[0].ttl()),
+        (None, None, None)
+    );
+    assert_eq!(vias[1].received(), Some("2001:db8::9:255"));
+    assert_eq!(
+        (vias[1].rport(), vias[1].ttl()),
+        (Some(Some(4711)), Some(16))
+    );
+    assert_eq!(
+        (vias[2].rport(), vias[2].maddr(), vias[2].branch()),
+        (Some(None), Some("h"), None)
+    );
+    assert_eq!(vias[2].param("X"), Some(Some("a")));
+    for bad in [
+        "SIP/2.0/UDP h:",
+        "SIP/2.0/UDP h:65536",
+        "SIP/2.0/UDP h:a",
+        "SIP/2.0/UDP [::1",
+        "SIP/2.0/UDP [h]",
+        "SIP/2.0/UDP :5060",
+        "SIP/2.0 h",
+        "SIP/2.0/UDP/x h",
+        "SIP/2.0/UDP a b",
+        "SIP/2.0/UDP h;branch=",
+        "SIP/2.0/UDP h, ",
+        "",
+        ", SIP/2.0/UDP h",
+    ] {
+        let text = message_with(&format!("Via: {bad}"));
+        assert_eq!(super::flaw(&text).what, "Via is malformed", "{bad}");
+    }
+}
+
+#[test]
+fn display_names_lose_their_quotes_and_escapes() {
+    for (value, name, display) in [
+        ("<sip:a@h>", "", ""),
+        ("sip:a@h;tag=1", "", ""),
+        ("caller<sip:a@h>", "caller", "caller"),
+        ("  The  Caller  <sip:a@h>", "The  Caller", "The  Caller"),
+        ("J\u{fc}rgen <sip:a@h>", "J\u{fc}rgen", "J\u{fc}rgen"),
+        (
+            "\"A, <b>; \\\" \\\\ c\" <sip:a@h>;tag=1",
+            "\"A, <b>; \\\" \\\\ c\"",
+            "A, <b>; \" \\ c",
+        ),
+        ("\"\"<sip:a@h>", "\"\"", ""),
+    ] {
+        let head = head(&format!("From: {value}"));
+        assert_eq!(head.from().name, name, "{value}");
+        assert_eq!(head.from().display_name(), display, "{value}");
+        // Written out it is the same address.
+        let written = head.from().to_string();
+        assert_eq!(Address::read(&written), Some(head.from()), "{written}");
+    }
+    assert_eq!(
+        quote("a\"b\\c\r\nd\x07").to_string(),
+        "\"a\\\"b\\\\c  d\\\x07\""
+    );
+}
+
+#[test]
+fn tags_are_those_of_the_field_and_not_of_its_uri() {
+    let tags = |from: &str, to: &str| {
+        let text = message_with(&format!("From: {from}")).replace("<sip:bob@example.com>", to);
+        let head = request(&text).head;
+        let own = |tag: Option<&str>| tag.map(String::from);
+        assert_eq!(
+            (head.from_tag(), head.to_tag()),
+            (head.from().tag(), head.to().tag())
+        );
+        (own(head.from_tag()), own(head.to_tag()))
+    };
+    let some = |tag: &str| Some(tag.to_owned());
+    assert_eq!(tags("<sip:a@h>;tag=1", "<sip:b@h>"), (some("1"), None));
+    assert_eq!(
+        tags("<sip:a@h;tag=2>;x;TAG=1;y", "sip:b@h;tag=3"),
+        (some("1"), some("3"))
+    );
+    assert_eq!(
+        tags("<sip:a@h>;x=\";tag=2\"", "<sip:b@h>;tag=1;tag=2"),
+        (None, some("1"))
+    );
+}
+
+#[test]
+fn what_proxies_are_asked_comes_in_order() {
+    let head =
+        head("d: proxy, NO-cancel,frob\nRequest-Disposition: fork ,recurse, parallel, no-queue");
+    let asked = [
+        Directive::Proxy,
+        Directive::NoCancel,
+        Directive::Fork,
+        Directive::Recurse,
+        Directive::Parallel,
+        Directive::NoQueue,
+    ];
+    assert!(head.request_dispositions().eq(asked));
+}
+
+#[test]
+fn preferred_identities_and_expiry_are_read() {
+    let head = head(
+        "P-Preferred-Identity: \"A, B\" <sip:a@h>, <tel:+1>\nP-Preferred-Identity: x\nExpires: 60",
+    );
+    assert!(head.preferred().eq(["sip:a@h", "tel:+1"]));
+    assert_eq!(head.expires(), Some(60));
+    for bad in ["", "x", "1x", "4294967296", "Thu, 01 Dec 1994 16:00:00 GMT"] {
+        assert_eq!(
+            self::head(&format!("Expires: {bad}")).expires(),
+            None,
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn a_field_is_found_wherever_it_stands_and_under_either_name() {
+    let head =
+        head("Foo: 1\nk: a\nSupported: b\nFOO: 2\nSUPPORTED: c\nj: *;x\nReject-Contact: *;y");
+    assert!(head.fields("supported").eq(["a", "b", "c"]));
+    assert!(head.fields("K").eq(["a", "b", "c"]));
+    assert!(head.fields("foo").eq(["1", "2"]));
+    assert!(head.fields("reject-contact").eq(["*;x", "*;y"]));
+    assert_eq!(
+        (head.header("Route"), head.header("Bar"), head.header("")),
+        (None, None, None)
+    );
+}
+
+proptest! {
+    #[test]
+    fn what_is_quoted_is_read_as_the_same(text in "[^\r\n]{0,20}") {
+        let quoted = quote(&text).to_string();
+        let value = format!("{quoted} <sip:a@h>;tag=1");
+        let address = Address::read(&value).unwrap();
+        prop_assert_eq!(address.display_name(), text.as_str());
+        let head = request(&message_with(&format!("To: {value}"))).head;
+        prop_assert_eq!(head.to(), address);
     }
 }
 
