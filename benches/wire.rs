@@ -44,8 +44,8 @@ fn memcpy(group: &mut BenchmarkGroup<'_, WallTime>, octets: &[u8]) {
 
 /// What a transaction layer and routing read.
 fn routing(head: &Head) -> usize {
-    head.from().tag().map_or(0, str::len)
-        + head.to().tag().map_or(0, str::len)
+    head.from_tag().map_or(0, str::len)
+        + head.to_tag().map_or(0, str::len)
         + head.call_id().len()
         + head.cseq() as usize
         + head.header("Via").map_or(0, str::len)

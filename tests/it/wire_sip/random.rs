@@ -52,10 +52,9 @@ pub(crate) fn touch(head: &Head) {
         let _ = (predicate.is_required(), predicate.is_explicit());
         let _ = predicate.features().flat_map(|it| it.values()).count();
     }
-    let _ = (head
-        .vias()
-        .map(|via| (via.branch(), via.received(), via.rport(), via.ttl())))
-    .count();
+    for via in head.vias() {
+        let _ = (via.branch(), via.received(), via.rport(), via.ttl());
+    }
     let _ = (
         head.preferred().count(),
         head.request_dispositions().count(),
