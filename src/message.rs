@@ -221,11 +221,6 @@ pub struct Head {
     pub(crate) max_forwards: Option<u8>,
     pub(crate) session_expires: Option<SessionExpires>,
     pub(crate) min_se: Option<u32>,
-    pub(crate) allow: Option<Methods>,
-    pub(crate) supported: OptionTags,
-    pub(crate) required: OptionTags,
-    pub(crate) privacy: Privacy,
-    pub(crate) preference: Preference,
 }
 
 /// Option tags that this crate knows (RFC 3261 §19.2), and whether others were named.
@@ -325,31 +320,6 @@ impl Head {
     /// The Min-SE value in seconds, if there is one.
     pub fn min_se(&self) -> Option<u32> {
         self.min_se
-    }
-
-    /// The methods in Allow, if there is one.
-    pub fn allow(&self) -> Option<Methods> {
-        self.allow
-    }
-
-    /// The option tags in Supported.
-    pub fn supported(&self) -> OptionTags {
-        self.supported
-    }
-
-    /// The option tags in Require.
-    pub fn required(&self) -> OptionTags {
-        self.required
-    }
-
-    /// What Privacy asks for.
-    pub fn privacy(&self) -> Privacy {
-        self.privacy
-    }
-
-    /// What Accept-Contact asks for.
-    pub fn preference(&self) -> Preference {
-        self.preference
     }
 }
 

@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 
+use self::fields::Found;
 use super::octet::{TOKEN, run};
 use super::uri::bad;
-use crate::{Flaw, Head, Method, Request, Response, Status, Uri};
+use crate::{Flaw, Method, Request, Response, Status, Uri};
 
 mod address;
 mod build;
@@ -105,7 +106,9 @@ fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
     let block_at = begin + end + 1;
     let block = rest.get(end + 1..).unwrap_or_default();
     let room = MAX_HEAD.saturating_sub(end + 1);
-    let block = lines::read(block, room, method).map_err(|flaw| flaw.after(block_at))?;
+    let mut found = Found::default();
+    let block =
+        lines::read(block, room, method, &mut found).map_err(|flaw| flaw.after(block_at))?;
     let content_at = block_at + block.len;
     let lines = match block.anew {
         Some(lines) => lines,
@@ -117,7 +120,7 @@ fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
         None => (input, content_at),
     };
     let there = content.len().saturating_sub(begin);
-    let length = match block.found.content_length {
+    let length = match found.content_length {
         Some((at, length)) => usize::try_from(length)
             .ok()
             .filter(|length| *length <= there)
@@ -125,11 +128,9 @@ fn read(input: &Bytes, body: Option<Bytes>) -> Result<Message, Flaw> {
         None => there,
     };
     let content = content.slice(begin..begin + length);
-    let body = block.found.described.body(&lines, content);
-    let head = Head {
-        lines,
-        ..block.found.head
-    };
+    let body = found.described.body(&lines, content);
+    let mut head = found.head;
+    head.lines = lines;
     Ok(match start {
         Start::Request(_, method, uri) => Message::Request(Request {
             method,
@@ -207,7 +208,7 @@ fn cut(text: &[u8], at: Option<usize>) -> Option<(&[u8], &[u8])> {
 }
 
 fn version(text: &[u8], at: usize) -> Result<(), Flaw> {
-    if text.eq_ignore_ascii_case(b"SIP/2.0") {
+    if text == b"SIP/2.0" || text.eq_ignore_ascii_case(b"SIP/2.0") {
         return Ok(());
     }
     let sip = text

@@ -3,18 +3,15 @@
 use bytes::Bytes;
 
 use super::address::Parts;
-use super::text::{Field, Param, blanks, list, number, token, trimmed};
+use super::lines::Asked;
+use super::text::{Field, Param, blanks, number, token, trimmed};
 use super::via::is_via;
-use crate::message::{Head, OptionTags, Place, Preference, Privacy, SessionExpires, Span, Stretch};
+use crate::message::{Head, Place, SessionExpires, Span, Stretch};
 use crate::profile::Refresher;
 use crate::wire::mime::{self, Described, Kind, span};
 use crate::wire::octet::{NAME, offset, run};
 use crate::wire::uri::bad;
-use crate::{Flaw, Method, Methods};
-
-/// The feature tag of the service, and the one of its large message mode (D-30).
-const IM: &str = "+g.oma.sip-im";
-const LARGE_MESSAGE: &str = "+g.oma.sip-im.large-message";
+use crate::{Flaw, Method};
 
 /// What a head says of itself, its body and its length.
 pub(super) struct Found {
@@ -25,17 +22,8 @@ pub(super) struct Found {
     pub(super) described: Described,
 }
 
-/// A head that is being read.
-pub(super) struct Scan<'a> {
-    /// The octets in which the lines stand; places and flaws count from the first.
-    text: &'a [u8],
-    /// The method of the request line, as text and as value.
-    method: Option<(&'a [u8], Method)>,
-    found: Found,
-}
-
-impl<'a> Scan<'a> {
-    pub(super) fn new(text: &'a [u8], method: Option<(&'a [u8], Method)>) -> Self {
+impl Default for Found {
+    fn default() -> Self {
         let head = Head {
             lines: Bytes::new(),
             begins: [u16::MAX; 18],
@@ -48,31 +36,40 @@ impl<'a> Scan<'a> {
             max_forwards: None,
             session_expires: None,
             min_se: None,
-            allow: None,
-            supported: OptionTags::default(),
-            required: OptionTags::default(),
-            privacy: Privacy::default(),
-            preference: Preference::default(),
         };
+        Self {
+            head,
+            content_length: None,
+            described: Described::default(),
+        }
+    }
+}
+
+/// A head that is being read.
+pub(super) struct Scan<'a> {
+    /// The octets in which the lines stand; places and flaws count from the first.
+    text: &'a [u8],
+    /// The method of the request line, as text and as value.
+    method: Asked<'a>,
+    found: &'a mut Found,
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(text: &'a [u8], method: Asked<'a>, found: &'a mut Found) -> Self {
         Self {
             text,
             method,
-            found: Found {
-                head,
-                content_length: None,
-                described: Described::default(),
-            },
+            found,
         }
     }
 
     /// Reads the line that begins at `at`, its CRLF not included, and says whether it was `name:value` without blanks before
     /// the colon.
     pub(super) fn line(&mut self, at: usize, line: &'a [u8]) -> Result<bool, Flaw> {
-        let Some(colon) = line.iter().position(|octet| *octet == b':') else {
+        let Some((name, value)) = at_colon(line) else {
             return Ok(false);
         };
-        let (name, value) = line.split_at_checked(colon).unwrap_or_default();
-        let value = trimmed(value.get(1..).unwrap_or_default());
+        let value = trimmed(value);
         let field = Field::of(name);
         // A name that is known need not be looked at again.
         if field == Field::Other && !is_name(name) {
@@ -131,34 +128,13 @@ impl<'a> Scan<'a> {
                 let seconds = delta(value).ok_or(bad(at, "Min-SE is no number of seconds"))?;
                 head.min_se = Some(seconds);
             }
-            Field::Allow => {
-                let allow = head.allow.unwrap_or_default();
-                head.allow = Some(list(value).fold(allow, allowing));
-            }
-            Field::Supported => head.supported = list(value).fold(head.supported, with_option),
-            Field::Require => head.required = list(value).fold(head.required, with_option),
-            Field::Privacy => {
-                for asked in value.split(|octet| matches!(octet, b';' | b',')) {
-                    asking(&mut head.privacy, asked.trim_ascii());
-                }
-            }
-            Field::AcceptContact => head.preference = list(value).fold(head.preference, preferring),
             _ => {}
         }
         Ok(())
     }
 
     /// What the lines say together.
-    pub(super) fn finish(mut self) -> Result<Found, Flaw> {
-        // `none` means none, whatever stands beside it (RFC 3323 §4.2, CC-98).
-        let privacy = &mut self.found.head.privacy;
-        if privacy.none {
-            *privacy = Privacy {
-                none: true,
-                critical: privacy.critical,
-                ..Privacy::default()
-            };
-        }
+    pub(super) fn finish(self) -> Result<(), Flaw> {
         let needed = [
             (Field::From, "no From"),
             (Field::To, "no To"),
@@ -173,7 +149,7 @@ impl<'a> Scan<'a> {
                 return Err(bad(0, what));
             }
         }
-        Ok(self.found)
+        Ok(())
     }
 
     fn address(&self, value: &[u8], what: &'static str) -> Result<Place, Flaw> {
@@ -198,13 +174,36 @@ impl<'a> Scan<'a> {
     }
 
     fn stretch(&self, part: &[u8]) -> Stretch {
-        let at = u16::try_from(offset(self.text, part));
-        match (at, u16::try_from(part.len())) {
-            (Ok(at), Ok(len)) if len > 0 => Stretch { at, len },
-            // Nowhere in a head, which is shorter.
-            _ => Stretch::default(),
+        // Nothing is cut off: a head is no longer than `MAX_HEAD`.
+        match part {
+            [] => Stretch::default(),
+            part => Stretch {
+                at: offset(self.text, part) as u16,
+                len: part.len() as u16,
+            },
         }
     }
+}
+
+/// What stands before the first colon, and after it.
+fn at_colon(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let (eights, rest) = line.as_chunks::<8>();
+    let eight = |eight: &[u8; 8]| {
+        let colon = u64::from_le_bytes(*eight) ^ (0x3A * ONES);
+        let found = colon.wrapping_sub(ONES) & !colon & (0x80 * ONES);
+        (found != 0).then(|| found.trailing_zeros() / 8)
+    };
+    let mut at = 0;
+    for chunk in eights {
+        if let Some(colon) = eight(chunk) {
+            at += usize::try_from(colon).ok()?;
+            return Some((line.get(..at)?, line.get(at + 1..)?));
+        }
+        at += 8;
+    }
+    at += rest.iter().position(|octet| *octet == b':')?;
+    Some((line.get(..at)?, line.get(at + 1..)?))
 }
 
 /// Whether this may name a header field.
@@ -261,62 +260,4 @@ fn session_expires(at: usize, value: &[u8]) -> Result<SessionExpires, Flaw> {
         Some(_) => return Err(bad(at, "refresher is neither uac nor uas")),
     };
     Ok(SessionExpires { seconds, refresher })
-}
-
-fn allowing(allow: Methods, name: &[u8]) -> Methods {
-    match Method::of(name) {
-        Method::Other => allow,
-        method => allow.with(method),
-    }
-}
-
-fn with_option(mut tags: OptionTags, name: &[u8]) -> OptionTags {
-    match option(&mut tags, name) {
-        Some(known) => *known = true,
-        None => tags.other = true,
-    }
-    tags
-}
-
-/// The place of an option tag that this crate knows.
-fn option<'a>(tags: &'a mut OptionTags, name: &[u8]) -> Option<&'a mut bool> {
-    let is = |tag: &str| name.eq_ignore_ascii_case(tag.as_bytes());
-    match name.len() {
-        5 if is("timer") => Some(&mut tags.timer),
-        6 if is("100rel") => Some(&mut tags.reliable),
-        8 if is("replaces") => Some(&mut tags.replaces),
-        21 if is("recipient-list-invite") => Some(&mut tags.list_invite),
-        22 if is("recipient-list-message") => Some(&mut tags.list_message),
-        _ => None,
-    }
-}
-
-/// Whether this crate knows the option tag.
-pub(super) fn is_known_option(name: &[u8]) -> bool {
-    option(&mut OptionTags::default(), name).is_some()
-}
-
-fn asking(privacy: &mut Privacy, asked: &[u8]) {
-    for (name, flag) in [
-        ("id", &mut privacy.id),
-        ("header", &mut privacy.header),
-        ("session", &mut privacy.session),
-        ("user", &mut privacy.user),
-        ("history", &mut privacy.history),
-        ("none", &mut privacy.none),
-        ("critical", &mut privacy.critical),
-    ] {
-        *flag |= asked.eq_ignore_ascii_case(name.as_bytes());
-    }
-}
-
-/// The tags may stand in different values (CC-96); `="FALSE"` asks for their absence.
-fn preferring(mut preference: Preference, value: &[u8]) -> Preference {
-    let params = value.iter().position(|octet| *octet == b';');
-    let params = params.and_then(|at| value.get(at..)).unwrap_or_default();
-    for param in Param::all(params) {
-        preference.im |= param.is_feature(IM);
-        preference.large_message |= param.is_feature(LARGE_MESSAGE);
-    }
-    preference
 }

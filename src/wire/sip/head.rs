@@ -2,9 +2,13 @@
 
 use smallvec::SmallVec;
 
-use super::fields::is_known_option;
-use super::text::{Field, alias, line, lines, list, number, utf8};
-use crate::message::{Address, Head, Place, Stretch};
+use super::text::{Field, Param, alias, line, lines, list, number, utf8};
+use crate::Method;
+use crate::message::{Address, Head, Methods, OptionTags, Place, Preference, Privacy, Stretch};
+
+/// The feature tag of the service, and the one of its large message mode (D-30).
+const IM: &str = "+g.oma.sip-im";
+const LARGE_MESSAGE: &str = "+g.oma.sip-im.large-message";
 
 impl Head {
     /// The From address.
@@ -60,12 +64,7 @@ impl Head {
     /// All header fields of that name in order: the long name or the compact one, in any case.
     pub fn fields(&self, name: &str) -> impl Iterator<Item = &str> {
         let wanted = Wanted::of(name);
-        let begin = match wanted {
-            Wanted::Known(field) => self.begin(field).unwrap_or(self.lines.len()),
-            Wanted::Other(..) => 0,
-        };
-        let rest = self.lines.get(begin..).unwrap_or_default();
-        lines(rest).filter_map(move |field| wanted.value(field).map(utf8))
+        self.wanted(wanted).map(utf8)
     }
 
     /// Where the first line of the field begins.
@@ -79,6 +78,65 @@ impl Head {
     pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.fields(name)
             .flat_map(|value| list(value.as_bytes()).map(utf8))
+    }
+
+    /// The methods in Allow, if there is one.
+    pub fn allow(&self) -> Option<Methods> {
+        self.begin(Field::Allow)?;
+        Some(self.fold(Field::Allow, Methods::NONE, allowing))
+    }
+
+    /// The option tags in Supported.
+    pub fn supported(&self) -> OptionTags {
+        self.fold(Field::Supported, OptionTags::default(), with_option)
+    }
+
+    /// The option tags in Require.
+    pub fn required(&self) -> OptionTags {
+        self.fold(Field::Require, OptionTags::default(), with_option)
+    }
+
+    /// What Accept-Contact asks for.
+    pub fn preference(&self) -> Preference {
+        self.fold(Field::AcceptContact, Preference::default(), preferring)
+    }
+
+    /// What Privacy asks for.
+    pub fn privacy(&self) -> Privacy {
+        let mut privacy = Privacy::default();
+        for value in self.known(Field::Privacy) {
+            for asked in value.split(|octet| matches!(octet, b';' | b',')) {
+                asking(&mut privacy, asked.trim_ascii());
+            }
+        }
+        // `none` means none, whatever stands beside it (RFC 3323 §4.2, CC-98).
+        match privacy.none {
+            true => Privacy {
+                none: true,
+                critical: privacy.critical,
+                ..Privacy::default()
+            },
+            false => privacy,
+        }
+    }
+
+    /// What the values of all fields of that name say together.
+    fn fold<T>(&self, field: Field, nothing: T, add: impl Fn(T, &[u8]) -> T) -> T {
+        self.known(field).flat_map(list).fold(nothing, add)
+    }
+
+    /// The values of all fields of that name, each in its octets.
+    fn known(&self, field: Field) -> impl Iterator<Item = &[u8]> {
+        self.wanted(Wanted::Known(field))
+    }
+
+    fn wanted<'a>(&'a self, wanted: Wanted<'_>) -> impl Iterator<Item = &'a [u8]> {
+        let begin = match wanted {
+            Wanted::Known(field) => self.begin(field).unwrap_or(self.lines.len()),
+            Wanted::Other(..) => 0,
+        };
+        let rest = self.lines.get(begin..).unwrap_or_default();
+        lines(rest).filter_map(move |line| wanted.value(line))
     }
 
     /// The URIs in P-Asserted-Identity, in order (RFC 3325 §9.1).
@@ -184,6 +242,64 @@ impl<'a> Wanted<'a> {
         };
         wanted.then_some(value)
     }
+}
+
+fn allowing(allow: Methods, name: &[u8]) -> Methods {
+    match Method::of(name) {
+        Method::Other => allow,
+        method => allow.with(method),
+    }
+}
+
+fn with_option(mut tags: OptionTags, name: &[u8]) -> OptionTags {
+    match option(&mut tags, name) {
+        Some(known) => *known = true,
+        None => tags.other = true,
+    }
+    tags
+}
+
+/// The place of an option tag that this crate knows.
+fn option<'a>(tags: &'a mut OptionTags, name: &[u8]) -> Option<&'a mut bool> {
+    let is = |tag: &str| name.eq_ignore_ascii_case(tag.as_bytes());
+    match name.len() {
+        5 if is("timer") => Some(&mut tags.timer),
+        6 if is("100rel") => Some(&mut tags.reliable),
+        8 if is("replaces") => Some(&mut tags.replaces),
+        21 if is("recipient-list-invite") => Some(&mut tags.list_invite),
+        22 if is("recipient-list-message") => Some(&mut tags.list_message),
+        _ => None,
+    }
+}
+
+/// Whether this crate knows the option tag.
+fn is_known_option(name: &[u8]) -> bool {
+    option(&mut OptionTags::default(), name).is_some()
+}
+
+fn asking(privacy: &mut Privacy, asked: &[u8]) {
+    for (name, flag) in [
+        ("id", &mut privacy.id),
+        ("header", &mut privacy.header),
+        ("session", &mut privacy.session),
+        ("user", &mut privacy.user),
+        ("history", &mut privacy.history),
+        ("none", &mut privacy.none),
+        ("critical", &mut privacy.critical),
+    ] {
+        *flag |= asked.eq_ignore_ascii_case(name.as_bytes());
+    }
+}
+
+/// The tags may stand in different values (CC-96); `="FALSE"` asks for their absence.
+fn preferring(mut preference: Preference, value: &[u8]) -> Preference {
+    let params = value.iter().position(|octet| *octet == b';');
+    let params = params.and_then(|at| value.get(at..)).unwrap_or_default();
+    for param in Param::all(params) {
+        preference.im |= param.is_feature(IM);
+        preference.large_message |= param.is_feature(LARGE_MESSAGE);
+    }
+    preference
 }
 
 fn contains(text: &str, part: &str) -> bool {

@@ -16,32 +16,38 @@ pub(super) type Asked<'a> = Option<(&'a [u8], Method)>;
 
 /// A header block that has been read.
 pub(super) struct Block {
-    /// What its fields say.
-    pub(super) found: Found,
     /// Its lines written anew; `None` where they stand in the input as they are to be.
     pub(super) anew: Option<Bytes>,
     /// The octets of the input that it takes, its empty line included.
     pub(super) len: usize,
 }
 
-/// Reads a header block of at most `room` octets, its empty line included. Flaws count from its first octet.
-pub(super) fn read(block: &[u8], room: usize, method: Asked<'_>) -> Result<Block, Flaw> {
-    match in_place(block, room, method)? {
-        Some((found, len)) => Ok(Block {
-            found,
-            anew: None,
-            len,
-        }),
-        None => anew(block, room, method),
+/// Reads a header block of at most `room` octets, its empty line included, and puts what its fields say into `found`. Flaws
+/// count from its first octet.
+pub(super) fn read(
+    block: &[u8],
+    room: usize,
+    method: Asked<'_>,
+    found: &mut Found,
+) -> Result<Block, Flaw> {
+    match in_place(block, room, method, found)? {
+        Some(len) => Ok(Block { anew: None, len }),
+        None => anew(block, room, method, found),
     }
 }
 
 /// Reads a block where it stands, and says how long it is; `None` if it must be written anew first: it is folded, has
 /// blanks before a colon or is malformed.
-fn in_place(block: &[u8], room: usize, method: Asked<'_>) -> Result<Option<(Found, usize)>, Flaw> {
-    let mut scan = Scan::new(block, method);
+fn in_place(
+    block: &[u8],
+    room: usize,
+    method: Asked<'_>,
+    found: &mut Found,
+) -> Result<Option<usize>, Flaw> {
+    let mut scan = Scan::new(block, method, found);
+    let mut octets = Seen::default();
     let (mut count, mut at) = (0, 0);
-    for end in memchr::memchr_iter(b'\n', block) {
+    while let Some(end) = octets.line(block, at) {
         // A lone LF taken for a line end would let two readers see two messages.
         let line = block.get(at..end).unwrap_or_default();
         let Some(line) = line.strip_suffix(b"\r") else {
@@ -51,8 +57,9 @@ fn in_place(block: &[u8], room: usize, method: Asked<'_>) -> Result<Option<(Foun
             return Err(too_large(room, "head is too large"));
         }
         if line.is_empty() {
-            check(block.get(..=end).unwrap_or_default(), count + 1)?;
-            return Ok(Some((scan.finish()?, end + 1)));
+            check(block.get(..=end).unwrap_or_default(), octets)?;
+            scan.finish()?;
+            return Ok(Some(end + 1));
         }
         if count == MAX_FIELDS {
             return Err(too_large(at, "too many header fields"));
@@ -76,22 +83,65 @@ fn unended(block: &[u8], room: usize) -> Flaw {
     }
 }
 
-/// What all lines have to be, beside their grammar: UTF-8 without control characters, unless they are escaped.
-fn check(head: &[u8], lines: usize) -> Result<(), Flaw> {
-    // Counting is cheap, and each line ends with two. A chunk is short enough for a count in one octet.
-    let (mut controls, mut letters) = (0, 0);
-    for chunk in head.chunks(128) {
-        let count = |n: u8, octet: &u8| n.wrapping_add(u8::from(is_control(*octet)));
-        controls += usize::from(chunk.iter().fold(0, count));
-        letters |= chunk.iter().fold(0, |letters, octet| letters | octet);
+/// What kinds of octets there were in the lines so far.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    /// Control characters beside tabs and line ends.
+    controls: bool,
+    /// Each octet that is beyond ASCII sets its highest bit in one of these.
+    beyond: u64,
+}
+
+impl Seen {
+    /// Where the LF is that ends the line which begins here.
+    fn line(&mut self, block: &[u8], begin: usize) -> Option<usize> {
+        let mut at = begin;
+        loop {
+            at += self.plain(block.get(at..)?);
+            match block.get(at)? {
+                b'\n' => return Some(at),
+                b'\r' if block.get(at + 1) == Some(&b'\n') => return Some(at + 1),
+                b'\t' => {}
+                _ => self.controls = true,
+            }
+            at += 1;
+        }
     }
-    if letters >= 0x80 {
+
+    /// How many octets in front are no control characters: eight at a time.
+    fn plain(&mut self, text: &[u8]) -> usize {
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        let (eights, rest) = text.as_chunks::<8>();
+        for (n, eight) in eights.iter().enumerate() {
+            let word = u64::from_le_bytes(*eight);
+            self.beyond |= word;
+            // The highest bit of an octet that is below a blank, or that becomes zero: never a wrong one before the first.
+            let delete = word ^ (0x7F * ONES);
+            let low = word.wrapping_sub(0x20 * ONES) & !word;
+            let found = (low | delete.wrapping_sub(ONES) & !delete) & (0x80 * ONES);
+            if found != 0 {
+                return n * 8 + usize::from(found.trailing_zeros().to_le_bytes()[0]) / 8;
+            }
+        }
+        let is_plain = |octet: &&u8| !is_control(**octet) && **octet != b'\t';
+        let tail = rest.iter().take_while(is_plain).count();
+        self.beyond |= rest
+            .iter()
+            .fold(0, |beyond, octet| beyond | u64::from(*octet));
+        eights.len() * 8 + tail
+    }
+}
+
+/// What all lines have to be, beside their grammar: UTF-8 without control characters, unless they are escaped.
+fn check(head: &[u8], seen: Seen) -> Result<(), Flaw> {
+    const BEYOND: u64 = 0x8080_8080_8080_8080;
+    if seen.beyond & BEYOND != 0 {
         core::str::from_utf8(head)
             .map_err(|error| bad(error.valid_up_to(), "head is not UTF-8"))?;
     }
-    match controls == lines * 2 {
-        true => Ok(()),
-        false => check_controls(head),
+    match seen.controls {
+        true => check_controls(head),
+        false => Ok(()),
     }
 }
 
@@ -134,7 +184,7 @@ pub(super) fn folded(head: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 
 /// Writes a block anew, unfolded and without blanks before the colons, and reads that.
 #[cold]
-fn anew(block: &[u8], room: usize, method: Asked<'_>) -> Result<Block, Flaw> {
+fn anew(block: &[u8], room: usize, method: Asked<'_>, found: &mut Found) -> Result<Block, Flaw> {
     let mut copy = Copy {
         text: Vec::with_capacity(block.len().min(room)),
         pieces: Vec::new(),
@@ -145,18 +195,18 @@ fn anew(block: &[u8], room: usize, method: Asked<'_>) -> Result<Block, Flaw> {
         }
         if line.is_empty() {
             copy.put(at, b"\r\n");
-            let read = in_place(&copy.text, usize::MAX, method);
+            *found = Found::default();
+            let read = in_place(&copy.text, usize::MAX, method, found);
             let read = read.map_err(|flaw| Flaw {
                 at: copy.origin(flaw.at),
                 ..flaw
             })?;
-            let (mut found, _) = read.ok_or(bad(at, "header field name is no token"))?;
-            found.content_length = found
-                .content_length
-                .map(|(at, length)| (copy.origin(at), length));
+            read.ok_or(bad(at, "header field name is no token"))?;
+            if let Some((at, _)) = &mut found.content_length {
+                *at = copy.origin(*at);
+            }
             copy.text.truncate(copy.text.len().saturating_sub(2));
             return Ok(Block {
-                found,
                 anew: Some(Bytes::from(copy.text)),
                 len: at + 2,
             });

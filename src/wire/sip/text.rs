@@ -180,7 +180,16 @@ impl Field {
 }
 
 /// Without the blanks in front.
+#[inline]
 pub(super) fn blanks(text: &[u8]) -> &[u8] {
+    // Most have none, or one.
+    match text.strip_prefix(b" ").unwrap_or(text) {
+        rest @ [first, ..] if *first > b' ' => rest,
+        rest => many_blanks(rest),
+    }
+}
+
+fn many_blanks(text: &[u8]) -> &[u8] {
     let mut rest = text;
     while let [b' ' | b'\t', tail @ ..] = rest {
         rest = tail;
@@ -189,8 +198,16 @@ pub(super) fn blanks(text: &[u8]) -> &[u8] {
 }
 
 /// Without the blanks around.
+#[inline]
 pub(super) fn trimmed(text: &[u8]) -> &[u8] {
-    let mut rest = blanks(text);
+    match blanks(text) {
+        rest @ [.., last] if *last > b' ' => rest,
+        rest => without_end(rest),
+    }
+}
+
+fn without_end(text: &[u8]) -> &[u8] {
+    let mut rest = text;
     while let [front @ .., b' ' | b'\t'] = rest {
         rest = front;
     }

@@ -97,9 +97,10 @@ impl<'a> Parts<'a> {
     fn read(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let word = |text| Some(token(text)).filter(|(word, _)| !word.is_empty());
         let slash = |text| word(blanks(blanks(text).strip_prefix(b"/")?));
-        let (_, rest) = word(text)?;
-        let (_, rest) = slash(rest)?;
-        let (transport, rest) = slash(rest)?;
+        let (transport, rest) = match text.strip_prefix(b"SIP/2.0/") {
+            Some(rest) => word(blanks(rest))?,
+            None => slash(slash(word(text)?.1)?.1)?,
+        };
         let (host, rest) = host(blanks(rest))?;
         let (port, params) = match blanks(rest).strip_prefix(b":") {
             Some(port) => {
