@@ -466,7 +466,11 @@ impl<'a> Param<'a> {
 
     /// Takes a value that is a token; in quotes it means the same, and many write it so.
     fn once(&self, into: &mut Option<&'a str>) -> Result<(), Flaw> {
-        self.put(quoted(self.value).unwrap_or(self.value), into)
+        let token = quoted(self.value).unwrap_or(self.value);
+        if !is_token(token) {
+            return Err(flaw(self.at, "digest parameter is no token"));
+        }
+        self.put(token, into)
     }
 
     fn put(&self, value: &'a str, into: &mut Option<&'a str>) -> Result<(), Flaw> {

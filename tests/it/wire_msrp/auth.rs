@@ -136,6 +136,10 @@ fn what_is_no_challenge_is_refused() {
             "Digest realm=\"a\", realm=\"a\", nonce=\"b\"",
             "digest parameter is repeated",
         ),
+        (
+            "Digest realm=\"a\", nonce=\"b\", algorithm=\"M D5\"",
+            "digest parameter is no token",
+        ),
         ("Digest =\"a\"", "digest parameter is malformed"),
         ("Digest realm=", "digest parameter is malformed"),
     ] {
