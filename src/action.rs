@@ -161,7 +161,7 @@ pub struct OpenMsrp {
     pub connect: bool,
     /// Our URI, for From-Path.
     pub own: Bytes,
-    /// The peer's path, for To-Path.
+    /// The path to the peer, for To-Path: our relays, if there are any, and the peer's path.
     pub peer: Bytes,
 }
 

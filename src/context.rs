@@ -73,6 +73,12 @@ pub struct Config {
     pub account: Account,
     /// Where we speak MSRP.
     pub msrp: MsrpAuthority,
+    /// The URIs of relays between us and the peers of the session, separated by blanks, as
+    /// [`Grant::route`](crate::msrp::relay::Grant::route) has them; empty without relays, as by default.
+    ///
+    /// It is lent like everything else: a machine whose session has relays is lent a configuration that
+    /// names them, its own ones, when it offers or answers (RFC 4976 §4.2).
+    pub route: String,
     /// A secret of the host's, any random value: makes the tags of our INVITEs recognisable to us
     /// alone, so that a late 2xx is answered without memory of the call.
     pub key: [u64; 2],
@@ -86,6 +92,7 @@ impl Config {
             limits: Limits::default(),
             account,
             msrp,
+            route: String::new(),
             key,
         }
     }

@@ -10,6 +10,7 @@ mod connection;
 mod endpoint;
 mod range;
 mod receive;
+pub mod relay;
 mod send;
 mod session;
 mod sessions;
@@ -24,6 +25,7 @@ pub(crate) use store::Store;
 
 pub use connection::{Connection, News};
 pub use endpoint::{Endpoint, Invitation, NoSession, Part};
+pub use relay::Relay;
 pub use sessions::{ConnectionId, Sessions, Target};
 
 /// A Message-ID or transaction id: 32 letters (RFC 4975 §9), or up to 64 of peers that count further.

@@ -217,6 +217,9 @@ pub struct Profile {
     pub session_match: SessionMatch,
     /// What is taken from an MSRP peer although the grammar does not have it.
     pub msrp_tolerance: Tolerance,
+    /// Whether a relay may be asked for a path without TLS, which RFC 4976 §9.2 forbids: for tests, and where
+    /// the layer below is safe.
+    pub relay_in_clear: bool,
     /// Octets of a chunk's body; at most 2,048 so that none needs to be interruptible (RFC 4975 §7.1.1).
     pub msrp_chunk: usize,
     /// The status for an announced size above our limit: 488, 403 or 603 (section 3.5).
@@ -272,6 +275,7 @@ impl Profile {
             setup_answer: SetupAnswer::Passive,
             session_match: SessionMatch::Full4975,
             msrp_tolerance: Tolerance::lenient(),
+            relay_in_clear: false,
             msrp_chunk: 2048,
             size_exceeded_status: 488,
             size_exceeded_warning: true,

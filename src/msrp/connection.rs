@@ -17,7 +17,7 @@ use crate::wire::msrp::{
 };
 use crate::{
     Chunk, ChunkId, Config, Continuation, Down, Entropy, FailureReport, LegId, MachineId,
-    MsrpEvent, MsrpTxn, Report,
+    MsrpEvent, MsrpTxn, Report, Tag,
 };
 
 /// Unanswered chunks of one session whose transactions are remembered; the oldest is forgotten first.
@@ -57,6 +57,7 @@ pub struct Connection {
     scratch: BytesMut,
     waiting: VecDeque<Waiting>,
     writing: Writing,
+    auth: Auth,
 }
 
 /// The transactions of one session's chunks, oldest first.
@@ -121,6 +122,17 @@ enum Reading {
     Of(Owner),
 }
 
+/// What a relay was asked last.
+#[derive(Debug, Default)]
+enum Auth {
+    #[default]
+    Nothing,
+    /// An AUTH with this transaction id.
+    Asked(Tag),
+    /// And this is its response.
+    Answered(Head),
+}
+
 /// Whether the stream has ended, and who knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
@@ -182,6 +194,7 @@ impl Connection {
             scratch: BytesMut::new(),
             waiting: VecDeque::new(),
             writing: Writing::Nothing,
+            auth: Auth::Nothing,
         }
     }
 
@@ -267,6 +280,25 @@ impl Connection {
         });
     }
 
+    /// Sends an AUTH of a [`Relay`](super::Relay). One is out at a time: another takes its place.
+    pub fn authorize(&mut self, txn: Tag, request: &[u8]) {
+        if self.end == End::Open {
+            self.auth = Auth::Asked(txn);
+            self.answers.extend_from_slice(request);
+        }
+    }
+
+    /// The response to that AUTH, once; to be asked for when [`poll`](Self::poll) has nothing more.
+    pub fn authorized(&mut self) -> Option<Head> {
+        match core::mem::take(&mut self.auth) {
+            Auth::Answered(head) => Some(head),
+            other => {
+                self.auth = other;
+                None
+            }
+        }
+    }
+
     /// Answers a request. Nothing is sent when it asked for no such answer (RFC 4975 §7.2), was answered
     /// before, or came so long ago that it has been forgotten.
     pub fn respond(&mut self, txn: MsrpTxn, status: u16) {
@@ -289,10 +321,9 @@ impl Connection {
         report: &Report,
         entropy: &mut dyn Entropy,
     ) {
-        if let Some((own, peer)) = sessions.paths(at, self.id) {
-            // The path of the SEND back is the path of the session: RFC 4975 §7.1.3 and §8.2.
+        if let Some((own, back)) = sessions.way_back(at, self.id) {
             let txn = letters(entropy.draw());
-            write_report(&mut self.answers, &txn, peer, own, report);
+            write_report(&mut self.answers, &txn, back, own, report);
         }
     }
 
@@ -372,7 +403,7 @@ impl Connection {
                     Kind::Report => self.hear_report(head, sessions, config),
                     // AUTH is a relay's business (CC-134).
                     Kind::Auth | Kind::Nickname | Kind::Other => self.refuse(&head, 501),
-                    Kind::Response(status) => self.hear_response(&head, status),
+                    Kind::Response(status) => self.hear_response(head, status),
                 }
             }
             (Piece::Bad(head, flaw), _) => match head.kind() {
@@ -399,6 +430,7 @@ impl Connection {
             Ok(Found::Unbound(_) | Found::Nothing) => return self.refuse(&head, 481),
             Err(status) => return self.refuse(&head, status),
         };
+        sessions.heard_from(owner, head.from_path());
         let txn = self.remember(&head, sessions, owner);
         self.reading = Reading::Of(owner);
         self.news.push_back(News::new(owner, What::Send(txn, head)));
@@ -417,8 +449,14 @@ impl Connection {
     }
 
     /// The first response to a chunk counts; one that belongs to nothing is dropped (CC-129).
-    fn hear_response(&mut self, head: &Head, status: u16) {
+    fn hear_response(&mut self, head: Head, status: u16) {
         let txn = number(head.txn());
+        if let Auth::Asked(asked) = self.auth
+            && txn == Some(asked.0)
+        {
+            self.auth = Auth::Answered(head);
+            return;
+        }
         let Some((txn, (owner, chunk))) = txn.and_then(|txn| self.unanswered.remove_entry(&txn))
         else {
             return;

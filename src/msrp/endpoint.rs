@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::receive::{Keep, Whole};
+use super::relay::inward;
 use super::send::{Letter, More};
 use super::session::{Session, Traffic, Upcall};
 use crate::offer::{self, Direction, Identity, Negotiated, Offered, Wanted};
@@ -86,7 +87,8 @@ enum Age {
 pub struct Invitation {
     /// As a session description (`application/sdp`).
     pub sdp: Bytes,
-    /// Our MSRP URI, which is all of it that a peer needs who knows the rest.
+    /// Our MSRP URI behind those of our relays, if there are any: all of it that a peer needs who knows
+    /// the rest.
     pub path: Bytes,
 }
 
@@ -197,7 +199,7 @@ impl Endpoint {
         let offered = offer::offer(cx, id, &wanted);
         let invitation = Invitation {
             sdp: offered.sdp.clone(),
-            path: offered.own.clone(),
+            path: path(&offered.own, cx),
         };
         cx.act(Action::Opened(keys(id)));
         let mut session = Session::resumed(id, offered.own.clone(), traffic, cx);
@@ -224,7 +226,7 @@ impl Endpoint {
         let traffic = self.idle().map_err(NoSession::Misuse)?;
         let invitation = Invitation {
             sdp: answered.sdp,
-            path: answered.own.clone(),
+            path: path(&answered.own, cx),
         };
         cx.act(Action::Opened(keys(id)));
         let session = Session::resumed(id, answered.own, traffic, cx);
@@ -535,6 +537,14 @@ impl Endpoint {
         }
         self.unconfirmed.clear();
         traffic.give_up(None, cx);
+    }
+}
+
+/// What a peer has for a path to us.
+fn path(own: &Bytes, cx: &Context<'_>) -> Bytes {
+    match cx.config.route.as_str() {
+        "" => own.clone(),
+        route => inward(route, core::str::from_utf8(own).unwrap_or_default()).into(),
     }
 }
 

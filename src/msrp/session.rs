@@ -5,6 +5,7 @@ use core::time::Duration;
 use bytes::Bytes;
 
 use super::receive::{Got, Keep, Receiving, Whole, report};
+use super::relay::outward;
 use super::send::{Letter, Line, More, Outbound, Sent};
 use crate::offer::Negotiated;
 use crate::{
@@ -129,7 +130,8 @@ impl Session {
         wait: Duration,
         cx: &mut Context<'_>,
     ) {
-        let (connect, peer) = (media.connect, media.peer());
+        let peer = outward(&cx.config.route, media.peer());
+        let connect = media.connect;
         cx.act(Action::OpenMsrp(OpenMsrp {
             id: self.id,
             connect,

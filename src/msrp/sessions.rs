@@ -1,5 +1,7 @@
 //! The driver's table of MSRP sessions.
 
+use alloc::string::String;
+
 use bytes::Bytes;
 use hashbrown::HashMap;
 
@@ -29,6 +31,9 @@ struct Session {
     connect: bool,
     own: Bytes,
     peer: Bytes,
+    /// The From-Path of the peer's last SEND, if it is another than its path: what relays and gateways made
+    /// of it. Empty otherwise. No longer than the head of a frame.
+    back: String,
     connection: Option<ConnectionId>,
 }
 
@@ -80,6 +85,7 @@ impl Sessions {
             connect: open.connect,
             own: open.own.clone(),
             peer: open.peer.clone(),
+            back: String::new(),
             connection: None,
         };
         self.sessions.insert(at, session);
@@ -100,6 +106,10 @@ impl Sessions {
 
     /// Where to connect to; `None` if the session awaits the peer's connection, or if the peer's URI has
     /// no port (RFC 4975 §6.2), or cannot be read.
+    ///
+    /// Where the session has relays of its own, this is the first of them: the connection to it is there
+    /// already, since it was asked for the path over it ([`Relay`](super::Relay)), and no other would do
+    /// (RFC 4976 §6.3).
     ///
     /// When the connection cannot be made, the leg is to hear [`Down::Unreachable`](crate::Down).
     pub fn target(&self, at: (MachineId, LegId)) -> Option<Target<'_>> {
@@ -150,6 +160,23 @@ impl Sessions {
         }
     }
 
+    /// The peer has sent something, and this is how it came.
+    pub(super) fn heard_from(&mut self, at: Owner, from: &str) {
+        if let Some(session) = self.sessions.get_mut(&at) {
+            session.came(from);
+        }
+    }
+
+    /// Our URI and the way of the peer's last SEND back, all of it (RFC 4975 §7.1.3).
+    pub(super) fn way_back(&self, at: Owner, connection: ConnectionId) -> Option<(&[u8], &[u8])> {
+        let session = self.sessions.get(&at)?;
+        let back = match session.back.as_bytes() {
+            [] => &session.peer[..],
+            back => back,
+        };
+        (session.connection == Some(connection)).then_some((&session.own[..], back))
+    }
+
     /// Our URI and the peer's path, if the session runs over this connection.
     pub(super) fn paths(&self, at: Owner, connection: ConnectionId) -> Option<(&Bytes, &Bytes)> {
         let session = self.sessions.get(&at)?;
@@ -158,6 +185,14 @@ impl Sessions {
 }
 
 impl Session {
+    fn came(&mut self, from: &str) {
+        self.back.clear();
+        // Mostly it is the same text, and nothing is kept.
+        if from.as_bytes() != self.peer {
+            self.back.push_str(from);
+        }
+    }
+
     fn is_named(&self, path: &str, to: &Url<'_>, how: SessionMatch) -> bool {
         match how {
             SessionMatch::SessionIdOnly => true,

@@ -6,6 +6,7 @@ use arrayvec::ArrayString;
 use bytes::{Bytes, BytesMut};
 
 use super::Identity;
+use crate::wire::msrp::urls;
 use crate::wire::sdp::{Address, Description, Direction, Origin, Setup, Time, Writer};
 use crate::{Config, SessionId};
 
@@ -101,6 +102,10 @@ impl Draft<'_> {
         let scheme = if msrp.tls { "msrps" } else { "msrp" };
         writer.media("message", port, proto, "*");
         writer.begin_attribute("path");
+        // From the peer's side the outermost relay comes first (RFC 4976 §5.1).
+        for relay in urls(&self.config.route).rev() {
+            let _ = write!(writer, "{relay} ");
+        }
         let begin = writer.len();
         let _ = write!(writer, "{scheme}://{}:{port}/{};tcp", msrp.host, self.id);
         let end = writer.len();

@@ -19,6 +19,7 @@ mod driver;
 mod fuzz_corpus;
 mod models;
 mod msrp_connection;
+mod msrp_relay;
 mod originating;
 mod program;
 mod terminating;

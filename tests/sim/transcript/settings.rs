@@ -153,7 +153,7 @@ fields!(knob, "knob", Profile:
     min_se client_identity server_identity report_wait cf_report from_policy list_service
     adhoc_anonymity too_many_status list_cid_unresolved empty_group_status hide_existence
     echo_to_originator dedupe_default_port list_without_disposition use_exploder setup_offer
-    setup_answer session_match msrp_tolerance msrp_chunk size_exceeded_status size_exceeded_warning
+    setup_answer session_match msrp_tolerance relay_in_clear msrp_chunk size_exceeded_status size_exceeded_warning
     anonymous_status accept_types_missing answer_from_2xx);
 
 fields!(limit, "limit", Limits:
