@@ -41,6 +41,8 @@ struct Watch {
     origin: Option<String>,
     /// Who has its place in the fan-out window.
     window: BTreeSet<(LegId, ClientTxn)>,
+    /// A 2xx to an INVITE that has just been handed in: its ACK is due with the same call.
+    accepted: Option<LegId>,
     over: bool,
 }
 
@@ -49,8 +51,36 @@ struct Leg {
     running: BTreeSet<Timer>,
     stopped: BTreeSet<Timer>,
     msrp: Option<SessionId>,
+    /// How often it was opened, and whether we connect.
+    opened: (u32, bool),
     released: bool,
-    heard: BTreeMap<ClientTxn, Heard>,
+    sent: BTreeMap<ClientTxn, Sent>,
+    /// Of the last request of ours inside the dialog.
+    cseq: u32,
+    dialog: Dialog,
+    /// The action before was the ACK that confirmed the dialog.
+    begun: bool,
+}
+
+/// What a leg has sent, and what it has heard of that.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    method: Method,
+    cseq: u32,
+    /// Whether it began something, rather than going on in a dialog.
+    fresh: bool,
+    cancelled: bool,
+    heard: Heard,
+}
+
+/// Whether an INVITE has been accepted, by us or by the peer, and how that ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Dialog {
+    #[default]
+    None,
+    Confirmed,
+    /// One side has said BYE.
+    Over,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,8 +143,15 @@ impl Monitor {
             Some(status) if status.is_success() => Heard::Success,
             _ => Heard::Failure,
         };
-        if let Some(leg) = watch.leg(leg) {
-            leg.heard.insert(txn, heard);
+        let known = watch
+            .leg(leg)
+            .and_then(|leg| leg.sent.get_mut(&txn))
+            .map(|sent| {
+                sent.heard = heard;
+                sent.method
+            });
+        if (known, heard) == (Some(Method::Invite), Heard::Success) {
+            watch.accepted = Some(leg);
         }
     }
 
@@ -169,6 +206,7 @@ impl Monitor {
         for (leg, action) in actions {
             watch.act(*leg, action, &mut broken);
         }
+        watch.due(actions, &self.limits, &mut broken);
         if watch.window.len() > self.limits.in_flight as usize {
             broken.push(format!("{} requests in flight", watch.window.len()));
         }
@@ -197,6 +235,47 @@ impl Monitor {
 }
 
 impl Watch {
+    /// What is due whenever a call returns.
+    fn due(&mut self, actions: &[(LegId, Action)], limits: &Limits, broken: &mut Vec<String>) {
+        // A 2xx is never left without its ACK (CC-02, CC-04, CC-05, CC-23).
+        if let Some(at) = self.accepted.take()
+            && !actions
+                .iter()
+                .any(|(leg, action)| *leg == at && matches!(action, Action::SendAck(_)))
+        {
+            broken.push(format!("{at:?} leaves a 2xx without its ACK"));
+        }
+        // Only an invitation or a page may wait for somebody, and no more than eight of these.
+        let waiting = self.owed.values().filter(|(_, answer)| answer.is_none());
+        let mut pages = 0;
+        for (method, _) in waiting {
+            match method {
+                Method::Invite => {}
+                Method::Message => pages += 1,
+                method => broken.push(format!("{method:?} is not answered at once")),
+            }
+        }
+        if pages > 8 {
+            broken.push(format!("{pages} pages wait"));
+        }
+        // The originator's, and as many members' as there may be.
+        if self.legs.len() > 1 + limits.legs.max(1) as usize {
+            broken.push(format!("{} legs are open", self.legs.len()));
+        }
+        // No leg is stuck: something will happen to it, whatever the peer does. The first one stands for
+        // its machine, and is there as long as others are.
+        let invited = self
+            .owed
+            .values()
+            .any(|(method, _)| *method == Method::Invite);
+        for (at, leg) in &self.legs {
+            let others = *at == LegId::FIRST && self.legs.len() > 1;
+            if !others && !leg.is_awaiting(invited) {
+                broken.push(format!("{at:?} waits for nothing: {leg:?}"));
+            }
+        }
+    }
+
     fn leg(&mut self, at: LegId) -> Option<&mut Leg> {
         self.legs.get_mut(&at).or(self.bare.get_mut(&at))
     }
@@ -211,7 +290,7 @@ impl Watch {
                 }
                 return;
             }
-            Action::Respond(txn, reply) => self.respond(*txn, reply, &mut wrong),
+            Action::Respond(txn, reply) => self.respond(at, *txn, reply, &mut wrong),
             Action::Tell(notice) => self.tell(notice, &mut wrong),
             Action::SendRequest(request) => self.send(at, request, &mut wrong),
             _ => {}
@@ -249,11 +328,25 @@ impl Watch {
     }
 
     /// Exactly one final response a request; the same 2xx to an INVITE again (invariant 5).
-    fn respond(&mut self, txn: ServerTxn, reply: &Reply, wrong: &mut impl FnMut(String)) {
+    fn respond(
+        &mut self,
+        at: LegId,
+        txn: ServerTxn,
+        reply: &Reply,
+        wrong: &mut impl FnMut(String),
+    ) {
         match self.owed.get_mut(&txn) {
             None => wrong(format!("answers {txn:?}, which it never got")),
-            Some((_, answer @ None)) => {
+            Some((method, answer @ None)) => {
                 *answer = (!reply.status.is_provisional()).then(|| reply.clone());
+                let leg = self.legs.get_mut(&at).filter(|_| reply.status.is_success());
+                match (method, leg) {
+                    (Method::Invite, Some(leg)) if leg.dialog == Dialog::None => {
+                        leg.dialog = Dialog::Confirmed;
+                    }
+                    (Method::Bye, Some(leg)) => leg.dialog = Dialog::Over,
+                    _ => {}
+                }
             }
             Some((Method::Invite, Some(first))) if first.status.is_success() && first == reply => {}
             Some((method, Some(first))) => wrong(format!(
@@ -339,21 +432,33 @@ impl Leg {
                     self.stopped.insert(*timer);
                 }
             }
-            Action::SendRequest(request) => {
-                let again = self.heard.insert(request.txn, Heard::Nothing).is_some();
-                if again && request.txn != ClientTxn::NOBODY {
-                    wrong(format!("{:?} is used twice", request.txn));
+            Action::SendRequest(request) => self.send(request, wrong),
+            Action::SendCancel(txn) => match self.sent.get_mut(txn) {
+                Some(sent) if sent.heard == Heard::Provisional && !sent.cancelled => {
+                    sent.cancelled = true;
                 }
-            }
-            Action::SendCancel(txn) if self.heard.get(txn) != Some(&Heard::Provisional) => {
-                wrong(format!("cancels {txn:?} after {:?}", self.heard.get(txn)));
-            }
-            Action::SendAck(_) if !self.heard.values().any(|heard| *heard == Heard::Success) => {
-                wrong("acknowledges what was not accepted".into());
+                sent => wrong(format!("cancels {txn:?}: {sent:?}")),
+            },
+            Action::SendAck(ack) => {
+                let accepted =
+                    |sent: &&Sent| sent.method == Method::Invite && sent.heard == Heard::Success;
+                let mut accepted = self.sent.values().filter(accepted);
+                if !accepted.any(|sent| sent.cseq == ack.cseq) {
+                    wrong(format!("acknowledges what was not accepted: {}", ack.cseq));
+                }
+                if self.dialog == Dialog::None {
+                    self.dialog = Dialog::Confirmed;
+                    self.begun = true;
+                }
+                return;
             }
             // Once more for the same session: what its answer said.
             Action::OpenMsrp(open) => {
-                if self.released || self.msrp.is_some_and(|id| id != open.id) {
+                let (times, connects) = &mut self.opened;
+                *times += 1;
+                let again = *times > 2 || (*connects && open.connect);
+                *connects |= open.connect;
+                if again || self.released || self.msrp.is_some_and(|id| id != open.id) {
                     wrong("opens MSRP twice".into());
                 }
                 self.msrp = Some(open.id);
@@ -371,10 +476,62 @@ impl Leg {
             }
             _ => {}
         }
+        self.begun = false;
+    }
+
+    /// A transaction is new, and so is the CSeq number inside a dialog. One of nobody's ends a stray
+    /// dialog, not this one.
+    fn send(&mut self, request: &Outgoing, wrong: &mut impl FnMut(String)) {
+        if request.txn == ClientTxn::NOBODY {
+            // A dialog that cannot be: it is over as soon as it has begun.
+            if self.begun {
+                self.dialog = Dialog::None;
+            }
+            return;
+        }
+        let sent = Sent {
+            method: request.method,
+            cseq: request.cseq,
+            fresh: request.fresh.is_some(),
+            cancelled: false,
+            heard: Heard::Nothing,
+        };
+        if self.sent.insert(request.txn, sent).is_some() {
+            wrong(format!("{:?} is used twice", request.txn));
+        }
+        if request.method == Method::Bye {
+            self.dialog = Dialog::Over;
+        }
+        if !sent.fresh {
+            if request.cseq <= self.cseq {
+                wrong(format!("{} after {} in CSeq", request.cseq, self.cseq));
+            }
+            self.cseq = request.cseq;
+        }
+    }
+
+    /// Whether it waits for something that will come: a timer, an answer, or the end of its session. A
+    /// session that is part of a call counts once the call is answered.
+    fn is_awaiting(&self, invited: bool) -> bool {
+        let unanswered = |sent: &Sent| matches!(sent.heard, Heard::Nothing | Heard::Provisional);
+        let alone = !invited && self.sent.is_empty();
+        let holds = self.msrp.is_some() && !self.released;
+        !self.running.is_empty()
+            || self.sent.values().any(unanswered)
+            || (holds && (self.dialog == Dialog::Confirmed || alone))
     }
 
     /// What is due at `Closed` (invariant 3).
     fn end(&self, wrong: &mut impl FnMut(String)) {
+        if self.dialog == Dialog::Confirmed {
+            wrong("is closed and nobody has said BYE".into());
+        }
+        for (txn, sent) in &self.sent {
+            let open = matches!(sent.heard, Heard::Nothing | Heard::Provisional);
+            if sent.method == Method::Invite && sent.fresh && open && !sent.cancelled {
+                wrong(format!("is closed and {txn:?} rings on"));
+            }
+        }
         if !self.running.is_empty() {
             wrong(format!("is closed while {:?} run", self.running));
         }

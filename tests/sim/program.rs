@@ -423,7 +423,7 @@ impl World {
 
     fn chunk(&mut self, leg: LegId, chunk: &Chunk) {
         let link = self.links.get_mut(&leg).unwrap();
-        assert!(!link.down, "a chunk without a connection");
+        assert!(link.up && !link.down, "a chunk without a connection");
         assert!(
             chunk.body.len() <= link.room.max(1),
             "more than there is room for"
@@ -727,11 +727,20 @@ impl World {
         self.request(peer.leg, &text);
     }
 
+    /// The ACK of the last INVITE that came in the dialog, or of the first.
     fn acknowledge(&mut self, tape: &mut Tape<'_>) {
         let Some(peer) = tape.of(&self.peers) else {
             return;
         };
-        let text = peer.text("ACK", 1, "", "");
+        let invites = self.heard.values().filter(|(_, request)| {
+            request.method == Method::Invite && request.head.call_id() == peer.call_id
+        });
+        let cseqs: Vec<u32> = [1]
+            .into_iter()
+            .chain(invites.map(|(_, request)| request.head.cseq()))
+            .collect();
+        let Some(cseq) = tape.of(&cseqs) else { return };
+        let text = peer.text("ACK", cseq, "", "");
         let request = parse_request(&Bytes::from(text)).unwrap();
         self.on(peer.leg, Event::Ack(&request));
     }
