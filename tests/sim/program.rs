@@ -44,8 +44,18 @@ type Time = Duration;
 
 /// Runs a program and checks every invariant on the way and at the end.
 pub fn check(program: &[u8]) {
+    run(program, false);
+}
+
+/// Everything that the machine did, in order: the same for the same program (invariant 2).
+pub fn record(program: &[u8]) -> Vec<String> {
+    run(program, true)
+}
+
+fn run(program: &[u8], record: bool) -> Vec<String> {
     let mut tape = Tape(program);
     let mut world = World::new(&mut tape);
+    world.record = record.then(Vec::new);
     let mut budget = 2_000;
     while let Some(instruction) = tape.next() {
         world.step(instruction, &mut tape);
@@ -54,7 +64,7 @@ pub fn check(program: &[u8]) {
             break;
         }
     }
-    world.finish();
+    world.finish()
 }
 
 /// The octets of a program that are left.
@@ -135,8 +145,12 @@ struct Peer {
 struct Link {
     up: bool,
     down: bool,
+    /// How often the machine has opened it: the second time offer and answer have agreed.
+    opened: u32,
     /// The request that is arriving: which octet comes next.
     open: Option<u64>,
+    /// Its transaction, if it is to be answered.
+    asks: Option<MsrpTxn>,
     room: usize,
     chunks: Vec<ChunkId>,
     /// The Message-ID of what the machine sends.
@@ -162,6 +176,8 @@ struct World {
     owed: BTreeSet<MsrpTxn>,
     count: u32,
     size: u64,
+    /// What has been done, if somebody wants to know.
+    record: Option<Vec<String>>,
 }
 
 const ME: MachineId = MachineId(1);
@@ -225,6 +241,7 @@ impl World {
             owed: BTreeSet::new(),
             count: 0,
             size: 0,
+            record: None,
         }
     }
 
@@ -249,7 +266,7 @@ impl World {
     }
 
     /// Ends the exchange: after `close` and answers to whatever is outstanding every leg is closed.
-    fn finish(mut self) {
+    fn finish(mut self) -> Vec<String> {
         self.call("close", |role, cx| role.machine().close(cx));
         for _ in 0..5_000 {
             if self.role.machine().is_closed() {
@@ -272,6 +289,7 @@ impl World {
         assert!(self.role.machine().is_closed(), "it does not end");
         self.monitor.rest();
         self.sound();
+        self.record.unwrap_or_default()
     }
 
     fn sound(&self) {
@@ -293,6 +311,9 @@ impl World {
             for (leg, action) in actions.as_slice() {
                 eprintln!("    {leg:?} {action:?}");
             }
+        }
+        if let Some(record) = &mut self.record {
+            record.push(format!("{actions:?}"));
         }
         self.monitor.called(self.now, ME, actions.as_slice(), over);
         self.sound();
@@ -348,7 +369,7 @@ impl World {
             }
             Action::Tell(notice) => self.told(&notice),
             Action::OpenMsrp(_) => {
-                self.links.entry(leg).or_default();
+                self.links.entry(leg).or_default().opened += 1;
             }
             Action::SendChunk(chunk) => self.chunk(leg, &chunk),
             Action::RespondMsrp(txn, status) => {
@@ -987,7 +1008,7 @@ impl World {
                         Continuation::Last,
                         Continuation::Abandoned,
                     ]);
-                    self.on(leg, Event::Msrp(MsrpEvent::End(flag)));
+                    self.end(leg, flag);
                 }
             }
             7 => {
@@ -1033,8 +1054,19 @@ impl World {
         };
         if let Some(link) = self.links.get_mut(&leg) {
             link.open = Some(at);
+            let asks = failure == FailureReport::Yes && link.opened > 1;
+            link.asks = asks.then_some(txn);
         }
         self.on(leg, Event::Msrp(MsrpEvent::Send(txn, &head)));
+    }
+
+    /// The end of a request: it has its answer now, if it asked for one (RFC 4975 §7.2).
+    fn end(&mut self, leg: LegId, flag: Continuation) {
+        let asks = self.links.get_mut(&leg).and_then(|link| link.asks.take());
+        self.on(leg, Event::Msrp(MsrpEvent::End(flag)));
+        if let Some(txn) = asks {
+            assert!(!self.owed.contains(&txn), "{txn:?} was never answered");
+        }
     }
 
     fn octets(&mut self, leg: LegId, at: u64, len: usize) {
@@ -1077,7 +1109,7 @@ impl World {
             3_000.. => Continuation::Last,
             _ => Continuation::More,
         };
-        self.on(leg, Event::Msrp(MsrpEvent::End(flag)));
+        self.end(leg, flag);
     }
 
     /// What the application wants.
