@@ -2,6 +2,7 @@
 #![allow(clippy::indexing_slicing)]
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::*;
 use crate::Method;
@@ -37,6 +38,10 @@ impl Subject for Scene {
 
     fn desk(&self) -> &Desk {
         &self.0.desk
+    }
+
+    fn machine(&self) -> &dyn fmt::Debug {
+        &self.0.machine
     }
 }
 

@@ -3,6 +3,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::super::State;
 use super::*;
@@ -39,6 +40,10 @@ impl Subject for Whole {
 
     fn desk(&self) -> &Desk {
         &self.0.desk
+    }
+
+    fn machine(&self) -> &dyn fmt::Debug {
+        &self.0.machine
     }
 }
 
@@ -188,6 +193,10 @@ impl Subject for Single {
 
     fn desk(&self) -> &Desk {
         &self.0.desk
+    }
+
+    fn machine(&self) -> &dyn fmt::Debug {
+        &self.0.machine
     }
 }
 

@@ -6,6 +6,7 @@ extern crate std;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::*;
 use crate::action::Fresh;
@@ -77,6 +78,10 @@ impl Subject for Scene {
 
     fn desk(&self) -> &Desk {
         &self.desk
+    }
+
+    fn machine(&self) -> &dyn fmt::Debug {
+        &self.leg
     }
 }
 
@@ -574,8 +579,10 @@ fn told(name: &str, event: MsrpEvent<'static>) -> Row<Scene> {
 
 /// A request of the peer's, from its first octet to the last.
 fn sends(scene: &mut Scene, flag: Continuation) -> String {
+    // Another message each time.
+    let message = format!("m{}", scene.desk.done.len());
     let head = SendHead {
-        message: "m",
+        message: &message,
         range: ByteRange {
             start: 1,
             end: None,
@@ -624,7 +631,8 @@ fn commands() -> Vec<Row<Scene>> {
                 failure: FailureReport::Yes,
             };
             said(scene.desk.call(|cx| scene.leg.send(letter, cx)))
-        }),
+        })
+        .counted(),
         row("supply octets", |scene| {
             scene.desk.call(|cx| {
                 scene

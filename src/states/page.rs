@@ -3,6 +3,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::*;
 use crate::states::desk::{Desk, answers, outcome_name, timers, troubles};
@@ -32,6 +33,10 @@ impl Subject for Sent {
 
     fn desk(&self) -> &Desk {
         &self.desk
+    }
+
+    fn machine(&self) -> &dyn fmt::Debug {
+        &self.page
     }
 }
 
@@ -184,6 +189,10 @@ impl Subject for Arrived {
 
     fn desk(&self) -> &Desk {
         &self.desk
+    }
+
+    fn machine(&self) -> &dyn fmt::Debug {
+        &self.inbox
     }
 }
 

@@ -4,6 +4,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::*;
 use crate::Method;
@@ -36,6 +37,10 @@ impl Subject for Scene {
 
     fn desk(&self) -> &Desk {
         &self.desk
+    }
+
+    fn machine(&self) -> &dyn fmt::Debug {
+        &self.refresh
     }
 }
 
@@ -170,6 +175,10 @@ impl Subject for Asking {
 
     fn desk(&self) -> &Desk {
         &self.desk
+    }
+
+    fn machine(&self) -> &dyn fmt::Debug {
+        &self.ask
     }
 }
 
