@@ -157,12 +157,15 @@ pub struct Reply {
 pub struct OpenMsrp {
     /// Our session id.
     pub id: SessionId,
-    /// Whether we connect to the leftmost URI of `peer` (RFC 4975 §5.4) or await a connection.
+    /// Whether we connect to the leftmost URI of `peer` (RFC 4975 §5.4), or to `target`, or await a connection.
     pub connect: bool,
     /// Our URI, for From-Path.
     pub own: Bytes,
     /// The path to the peer, for To-Path: our relays, if there are any, and the peer's path.
     pub peer: Bytes,
+    /// `host:port` to connect to instead, since somebody between us anchors media (RFC 6714); empty for the
+    /// leftmost URI. TLS is spoken if that URI says so.
+    pub target: Bytes,
 }
 
 /// One SEND request, complete but for its transaction id and paths, which the connection knows.

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use bytes::BytesMut;
 
+use crate::offer::Mint;
 use crate::{Action, LegId, Limits, Profile, SessionId, Tag, Timer, Token, Uri};
 
 /// Randomness, lent per call: the same events and the same entropy give the same actions.
@@ -209,7 +210,15 @@ impl<'a> Context<'a> {
         Tag(self.entropy.draw())
     }
 
-    pub(crate) fn session_id(&mut self) -> SessionId {
+    /// What a session description is made of.
+    pub(crate) fn mint(&mut self) -> Mint {
+        Mint {
+            id: self.session_id(),
+            number: self.draw() >> 2,
+        }
+    }
+
+    fn session_id(&mut self) -> SessionId {
         let (a, b) = (
             self.entropy.draw().to_be_bytes(),
             self.entropy.draw().to_be_bytes(),

@@ -93,7 +93,7 @@ mod leg;
 mod limits;
 mod message;
 pub mod msrp;
-mod offer;
+pub mod offer;
 mod originating;
 mod outcome;
 mod page;

@@ -109,6 +109,22 @@ pub enum SetupAnswer {
     Passive,
 }
 
+/// Where whoever connects for MSRP connects to (section 3.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectTo {
+    /// The leftmost URI of the peer's path (RFC 4975 §5.4), whatever else it says. What c= and m= name does not matter.
+    PathUri,
+    /// Address and port of c= and m=, in networks whose gateways rewrite these and nothing else.
+    CmLine,
+    /// As a CEMA-enabled answerer (RFC 6714 §4.3): c= and m= of an offer that says `a=msrp-cema`, and an offer
+    /// without is refused if they are an address that its path does not have. Our own offers do not ask for it, and
+    /// go by the path.
+    Auto,
+    /// As `Auto`, and our own offers say `a=msrp-cema` where they say `a=setup` (RFC 6714 §4.2).
+    Cema,
+}
+
 /// When the controlling function confirms a large message to its originator (DR-10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -213,6 +229,8 @@ pub struct Profile {
     pub setup_offer: SetupOffer,
     /// The `a=setup` with which we answer `actpass`.
     pub setup_answer: SetupAnswer,
+    /// Where we connect to, if we do.
+    pub connect_to: ConnectTo,
     /// How sessions are matched.
     pub session_match: SessionMatch,
     /// What is taken from an MSRP peer although the grammar does not have it.
@@ -273,6 +291,7 @@ impl Profile {
             use_exploder: true,
             setup_offer: SetupOffer::Actpass,
             setup_answer: SetupAnswer::Passive,
+            connect_to: ConnectTo::Auto,
             session_match: SessionMatch::Full4975,
             msrp_tolerance: Tolerance::lenient(),
             relay_in_clear: false,
@@ -297,6 +316,7 @@ impl Profile {
             from_policy: FromPolicy::Originator,
             use_exploder: false,
             setup_offer: SetupOffer::Omit,
+            connect_to: ConnectTo::PathUri,
             size_exceeded_warning: false,
             ..Self::oma_im_10()
         }

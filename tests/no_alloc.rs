@@ -572,6 +572,7 @@ fn open(id: u8, connect: bool) -> OpenMsrp {
         connect,
         own: format!("msrp://a.example.com:2855/{id};tcp").into(),
         peer: Bytes::from_static(b"msrp://b.example.com:2855/peer;tcp"),
+        target: Bytes::new(),
     }
 }
 

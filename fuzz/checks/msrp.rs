@@ -183,6 +183,7 @@ fn connection(stream: &[u8], cuts: &[u8]) {
             connect: place > 0,
             own,
             peer,
+            target: Bytes::new(),
         };
         sessions.open(at, &open);
     }

@@ -1,7 +1,6 @@
 //! A large message to every member: one leg in, N out, stored once (CF-LM rows).
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -11,7 +10,7 @@ use super::{SERVER, Speaker, has_room, stranger};
 use crate::compose::{ALLOW, Angle, Conference as ConferenceUri, described, text};
 use crate::leg::{Arriving, Invitation, Leg, Refused, Upcall};
 use crate::msrp::{Keep, Letter, Store, Upcall as Media, Whole};
-use crate::offer::{self, Description, Wanted};
+use crate::offer::{self, Description, Forwarded, Identity};
 use crate::profile::{CfReportPolicy, FromPolicy};
 use crate::roster::Entry;
 use crate::wire::mime;
@@ -72,9 +71,7 @@ struct Plan {
     speaker: Speaker,
     lines: Bytes,
     history: Option<Bytes>,
-    accept_types: String,
-    filelength: Option<u64>,
-    direction: offer::Direction,
+    forwarded: Forwarded,
 }
 
 /// The message at the focus.
@@ -647,32 +644,24 @@ impl Plan {
             lines.copied(head, "Subject");
         }
         let lines = lines.take();
+        let shown = if anonymous {
+            Identity::Hidden
+        } else {
+            Identity::Shown
+        };
         Self {
             speaker,
             lines: Bytes::copy_from_slice(&lines),
             history,
-            accept_types: selected(sdp.accept_types(), &config.account.accept_types),
-            filelength: sdp.filelength(),
-            direction: sdp.direction(),
+            forwarded: Forwarded::select(config, sdp, shown),
         }
     }
 
     /// One invitation: its own path, the rest as selected from the originator's offer (CF-LM-14 to CF-LM-17).
     fn invite(&self, target: Uri, cx: &mut Context<'_>) -> Leg {
         let config = cx.config;
-        let id = cx.session_id();
-        let offered = offer::offer(
-            cx,
-            id,
-            &Wanted {
-                direction: self.direction,
-                accept_types: &self.accept_types,
-                accept_wrapped_types: &config.account.accept_wrapped_types,
-                filelength: self.filelength,
-                max_size: None,
-                identity: offer::Identity::Shown,
-            },
-        );
+        let wanted = self.forwarded.wanted(config.limits.stored);
+        let offered = offer::offer(config, cx.mint(), &wanted, cx.scratch());
         let (kind, body) = described(&offered.sdp, self.history.as_ref().map(history_part), cx);
         let more = cx.lines().line("Content-Type", text(&kind)).take();
         let invitation = Invitation {
@@ -683,25 +672,6 @@ impl Plan {
             offered,
         };
         Leg::invite(invitation, self.speaker, false, Keep::Nothing, cx)
-    }
-}
-
-/// Types of the offer that our policy knows; `*` is whatever we know (CF-LM-16).
-fn selected(offered: &str, ours: &str) -> String {
-    let known = offered
-        .split_ascii_whitespace()
-        .filter(|kind| *kind != "*" && offer::matches_any(ours, kind));
-    let mut selected = String::new();
-    for kind in known {
-        if !selected.is_empty() {
-            selected.push(' ');
-        }
-        selected.push_str(kind);
-    }
-    if selected.is_empty() {
-        String::from(ours)
-    } else {
-        selected
     }
 }
 

@@ -58,9 +58,11 @@ pub(crate) fn check(
     // A large message that offers nothing cannot be one (section 3.2: offerless INVITE).
     let part = part.ok_or(Refused::plain(488))?;
     let offered = part.sdp().map_err(|flaw| Refused::plain(flaw.status.0))?;
-    let id = cx.session_id();
+    let mint = cx.mint();
+    let id = mint.id;
     // TC-LM-10, TC-LM-12: table 3.5.
-    let answered = offer::answer(cx, &offered, id, limit).map_err(|refused| Refused {
+    let answered = offer::answer(cx.config, mint, &offered, limit, cx.scratch());
+    let answered = answered.map_err(|refused| Refused {
         warning: refused.warning,
         ..Refused::plain(refused.status.0)
     })?;

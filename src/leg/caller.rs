@@ -11,7 +11,7 @@ use crate::action::{Fresh, Keys};
 use crate::compose::Speaker;
 use crate::dialog::Dialog;
 use crate::msrp::{Keep, Session};
-use crate::offer::{self, Negotiated, Offered};
+use crate::offer::{self, Concluded, Negotiated, Offered};
 use crate::outcome::of_refusal;
 use crate::profile::Refresher;
 use crate::refresh::{Proposal, Refresh};
@@ -336,7 +336,10 @@ impl Invite {
         };
         let answer = part.sdp().map_err(|_| Failure::BadAnswer);
         Some(answer.and_then(|answer| {
-            let media = offer::conclude(cx.config, &self.invitation.offered, &answer)?;
+            let offered = &self.invitation.offered;
+            let Concluded::Agreed(media) = offer::conclude(cx.config, offered, &answer)? else {
+                return Err(Failure::BadAnswer);
+            };
             let origin = Bytes::copy_from_slice(answer.origin().as_bytes());
             Ok(Agreed { media, origin })
         }))

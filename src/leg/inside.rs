@@ -11,6 +11,7 @@ use super::{
 };
 use crate::compose::ALLOW;
 use crate::dialog::Dialog;
+use crate::offer::{self, Change, Later, Standing};
 use crate::profile::Refresher;
 use crate::refresh::{Refresh, grant, least};
 use crate::{
@@ -23,6 +24,19 @@ use crate::{
 pub(super) enum Verdict {
     GoesOn,
     Over,
+}
+
+/// What a re-INVITE or UPDATE of the peer's is granted.
+struct Accepted {
+    granted: Option<SessionExpires>,
+    media: Media,
+}
+
+/// What its offer means for the media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Media {
+    Stay,
+    Close,
 }
 
 impl Call {
@@ -106,26 +120,38 @@ impl Call {
             Some(Method::Invite) if wait.is_some() => self.try_later(txn, cx),
             Some(Method::Invite) => return self.reinvited(up, txn, request, cx),
             Some(Method::Message) => return (held(up, wait), Upcall::Page(txn)),
-            Some(_) => self.updated(&mut up, txn, request, cx),
+            Some(_) => return self.updated(up, wait, txn, request, cx),
             None => {}
         }
         (held(up, wait), Upcall::Nothing)
     }
 
-    /// UPDATE: a refresh of the session or of the target; it changes no media (G-10, RFC 3311).
-    fn updated(&mut self, up: &mut Up, txn: ServerTxn, request: &Request, cx: &mut Context<'_>) {
-        let granted = match up.accepts(request, cx) {
-            Ok(granted) => granted,
-            Err(refused) => return refused.respond_within(txn, self.speaker, cx),
+    /// UPDATE: a refresh of the session or of the target; of the media it changes nothing, but it may
+    /// close them (G-10, RFC 3311).
+    fn updated(
+        &mut self,
+        mut up: Up,
+        wait: Option<AckWait>,
+        txn: ServerTxn,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        let accepted = match up.accepts(request, cx) {
+            Ok(accepted) => accepted,
+            Err(refused) => {
+                refused.respond_within(txn, self.speaker, cx);
+                return (held(up, wait), Upcall::Nothing);
+            }
         };
         let body = if request.body.is_empty() {
             Bytes::new()
         } else {
             up.sdp.clone()
         };
-        let head = self.refreshed_lines(granted, &body, cx);
+        let head = self.refreshed_lines(accepted.granted, &body, cx);
         respond(txn, 200, head, body, cx);
-        self.follow(up, request, granted, cx);
+        self.follow(&mut up, request, accepted.granted, cx);
+        self.after_offer(up, wait, accepted.media, cx)
     }
 
     /// re-INVITE: like UPDATE, and its 2xx wants an ACK.
@@ -136,8 +162,8 @@ impl Call {
         request: &Request,
         cx: &mut Context<'_>,
     ) -> Step {
-        let granted = match up.accepts(request, cx) {
-            Ok(granted) => granted,
+        let accepted = match up.accepts(request, cx) {
+            Ok(accepted) => accepted,
             Err(refused) => {
                 refused.respond_within(txn, self.speaker, cx);
                 return (State::Up(up), Upcall::Nothing);
@@ -147,12 +173,26 @@ impl Call {
         let reply = Reply {
             status: Status(200),
             tag: None,
-            head: self.refreshed_lines(granted, &body, cx),
+            head: self.refreshed_lines(accepted.granted, &body, cx),
             body,
         };
         let wait = AckWait::answer(txn, request.head.cseq(), reply, cx);
-        self.follow(&mut up, request, granted, cx);
-        (State::AwaitingAck(up, wait), Upcall::Nothing)
+        self.follow(&mut up, request, accepted.granted, cx);
+        self.after_offer(up, Some(wait), accepted.media, cx)
+    }
+
+    /// Port 0 closes the media (RFC 3264 §8.2), and without them the dialog is of no use.
+    fn after_offer(
+        &mut self,
+        up: Up,
+        wait: Option<AckWait>,
+        media: Media,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        match media {
+            Media::Stay => (held(up, wait), Upcall::Nothing),
+            Media::Close => self.over(up, wait, Outcome::Failed(Failure::Incomplete), None, cx),
+        }
     }
 
     /// A refresh of the peer's is accepted: target, methods and session timer are as it says.
@@ -322,12 +362,13 @@ impl Call {
 }
 
 impl Up {
-    /// What a re-INVITE or UPDATE of the peer's is granted, or why it is refused.
+    /// What a re-INVITE or UPDATE of the peer's is granted, or why it is refused. Our description is the
+    /// answer then.
     fn accepts(
         &mut self,
         request: &Request,
-        cx: &Context<'_>,
-    ) -> Result<Option<SessionExpires>, Refused<'static>> {
+        cx: &mut Context<'_>,
+    ) -> Result<Accepted, Refused<'static>> {
         let offers = !request.body.is_empty() || request.method == Method::Invite;
         let inviting = matches!(
             self.refreshing,
@@ -340,27 +381,48 @@ impl Up {
         if offers && inviting {
             return Err(Refused::plain(491));
         }
-        if !request.body.is_empty() && !self.is_repeated(request) {
-            return Err(Refused::plain(488));
-        }
-        grant(&request.head, cx).map_err(|_| Refused {
+        let later = if request.body.is_empty() {
+            Later::Same
+        } else {
+            self.offered(request, cx)?
+        };
+        let granted = grant(&request.head, cx).map_err(|_| Refused {
             min_se: Some(least(cx)),
             ..Refused::plain(422)
-        })
+        })?;
+        let media = match later {
+            Later::Same => Media::Stay,
+            // Only lines beside ours can be new: they are refused.
+            Later::Changed(sdp, _) => {
+                self.sdp = sdp;
+                Media::Stay
+            }
+            Later::Closed(sdp) => {
+                self.sdp = sdp;
+                Media::Close
+            }
+        };
+        Ok(Accepted { granted, media })
     }
 
-    /// Whether a request offers just what the session has already (G-10): by its origin line, or,
-    /// since some count that up without a reason, by its path and direction.
-    fn is_repeated(&mut self, request: &Request) -> bool {
+    /// What an offer within the session asks for: the transfer of one message is not changed (G-10).
+    fn offered(&self, request: &Request, cx: &mut Context<'_>) -> Result<Later, Refused<'static>> {
+        let unacceptable = Refused::plain(488);
         let part = request.body.description_part().ok().flatten();
-        let Some(description) = part.and_then(|part| part.sdp().ok()) else {
-            return false;
+        let sdp = part.and_then(|part| part.sdp().ok()).ok_or(unacceptable)?;
+        let standing = Standing {
+            ours: &self.sdp,
+            origin: core::str::from_utf8(&self.origin).unwrap_or_default(),
+            media: self.session.media().ok_or(unacceptable)?,
         };
-        description.origin().as_bytes() == self.origin
-            || self
-                .session
-                .media()
-                .is_some_and(|media| media.is_repeated_by(&description))
+        let (config, limit) = (cx.config, cx.config.limits.message);
+        let change = Change::Refused;
+        offer::answer_later(config, &standing, &sdp, limit, change, cx.scratch()).map_err(|why| {
+            Refused {
+                warning: why.warning,
+                ..Refused::plain(why.status.0)
+            }
+        })
     }
 
     /// Takes over what a 2xx says about the session timer.

@@ -8,7 +8,7 @@ use super::receive::{Keep, Whole};
 use super::relay::inward;
 use super::send::{Letter, More};
 use super::session::{Session, Traffic, Upcall};
-use crate::offer::{self, Direction, Identity, Negotiated, Offered, Wanted};
+use crate::offer::{self, Concluded, Direction, Negotiated, Offered, Wanted};
 use crate::wire::{mime, sdp};
 use crate::{
     Action, Context, Event, Failure, Flaw, Keys, LegId, Machine, MessageId, Misuse, Notice,
@@ -102,7 +102,7 @@ pub enum Part {
 }
 
 /// Why there is no session. Nothing has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NoSession {
     /// The caller's fault.
@@ -113,6 +113,9 @@ pub enum NoSession {
     Unacceptable(Status),
     /// The answer does not let us do what was offered.
     BadAnswer,
+    /// Somebody between us changed where to connect, and the peer does not know: this offer is to be sent instead
+    /// (RFC 6714 §4.2), and its answer concluded.
+    Again(Bytes),
 }
 
 impl Letter {
@@ -187,16 +190,15 @@ impl Endpoint {
         let cx = &mut cx.on(self.leg());
         let traffic = self.idle()?;
         let config = cx.config;
-        let id = cx.session_id();
         let wanted = Wanted {
             direction: Direction::SendRecv,
             accept_types: &config.account.accept_types,
             accept_wrapped_types: &config.account.accept_wrapped_types,
-            filelength: None,
             max_size: Some(config.limits.message),
-            identity: Identity::Shown,
+            ..Wanted::default()
         };
-        let offered = offer::offer(cx, id, &wanted);
+        let offered = offer::offer(config, cx.mint(), &wanted, cx.scratch());
+        let id = offered.id;
         let invitation = Invitation {
             sdp: offered.sdp.clone(),
             path: path(&offered.own, cx),
@@ -220,8 +222,9 @@ impl Endpoint {
             return Err(NoSession::Misuse(Misuse::NotNow));
         }
         let offered = sdp::parse(&offer).map_err(NoSession::Malformed)?;
-        let id = cx.session_id();
-        let answered = offer::answer(cx, &offered, id, cx.config.limits.message)
+        let (mint, limit) = (cx.mint(), cx.config.limits.message);
+        let id = mint.id;
+        let answered = offer::answer(cx.config, mint, &offered, limit, cx.scratch())
             .map_err(|refused| NoSession::Unacceptable(refused.status))?;
         let traffic = self.idle().map_err(NoSession::Misuse)?;
         let invitation = Invitation {
@@ -241,13 +244,18 @@ impl Endpoint {
     /// See [`NoSession`]; the offer stands, and another answer may do.
     pub fn conclude(&mut self, answer: Bytes, cx: &mut Context<'_>) -> Result<(), NoSession> {
         let cx = &mut cx.on(self.leg());
-        let State::Offered(_, offered) = &self.state else {
+        let State::Offered(_, offered) = &mut self.state else {
             return Err(NoSession::Misuse(Misuse::NotNow));
         };
         let answer = sdp::parse(&answer).map_err(NoSession::Malformed)?;
-        let media =
-            offer::conclude(cx.config, offered, &answer).map_err(|_| NoSession::BadAnswer)?;
-        self.join_by(media, cx)
+        match offer::conclude(cx.config, offered, &answer) {
+            Ok(Concluded::Agreed(media)) => self.join_by(media, cx),
+            Ok(Concluded::Again) => {
+                *offered = offer::without_cema(offered, cx.scratch());
+                Err(NoSession::Again(offered.sdp.clone()))
+            }
+            Err(_) => Err(NoSession::BadAnswer),
+        }
     }
 
     /// Opens the session to a peer whose path is known, which takes whatever we send.
@@ -630,6 +638,7 @@ impl core::fmt::Display for NoSession {
             Self::Misuse(misuse) => misuse.fmt(f),
             Self::Malformed(flaw) => flaw.fmt(f),
             Self::Unacceptable(status) => write!(f, "the offer is not acceptable: {status}"),
+            Self::Again(_) => f.write_str("to be offered again without msrp-cema"),
             Self::BadAnswer => f.write_str("the answer does not let us do what was offered"),
         }
     }

@@ -110,6 +110,7 @@ impl Session {
             connect: false,
             own: own.clone(),
             peer: Bytes::new(),
+            target: Bytes::new(),
         };
         cx.act(Action::OpenMsrp(open));
         Self {
@@ -137,6 +138,7 @@ impl Session {
             connect,
             own: self.own.clone(),
             peer,
+            target: media.target(),
         }));
         // A connection that came before the answer and broke again may come anew.
         if !self.is_up() {

@@ -34,6 +34,7 @@ struct Session {
     /// The From-Path of the peer's last SEND, if it is another than its path: what relays and gateways made
     /// of it. Empty otherwise. No longer than the head of a frame.
     back: String,
+    target: Bytes,
     connection: Option<ConnectionId>,
 }
 
@@ -75,6 +76,7 @@ impl Sessions {
         {
             session.connect = open.connect;
             session.peer = open.peer.clone();
+            session.target = open.target.clone();
             return;
         }
         debug_assert!(!self.sessions.contains_key(&at), "one session a leg");
@@ -86,6 +88,7 @@ impl Sessions {
             own: open.own.clone(),
             peer: open.peer.clone(),
             back: String::new(),
+            target: open.target.clone(),
             connection: None,
         };
         self.sessions.insert(at, session);
@@ -104,7 +107,8 @@ impl Sessions {
         self.sessions.get(&at)?.connection
     }
 
-    /// Where to connect to; `None` if the session awaits the peer's connection, or if the peer's URI has
+    /// Where to connect to: the address that the peer's description names beside its path, if that is what
+    /// counts (RFC 6714), or else the leftmost URI. `None` if the session awaits the peer's connection, or if the URI has
     /// no port (RFC 4975 §6.2), or cannot be read.
     ///
     /// Where the session has relays of its own, this is the first of them: the connection to it is there
@@ -115,6 +119,16 @@ impl Sessions {
     pub fn target(&self, at: (MachineId, LegId)) -> Option<Target<'_>> {
         let session = self.sessions.get(&at).filter(|session| session.connect)?;
         let url = Url::parse(leftmost(text(&session.peer))).ok()?;
+        if let Some((host, port)) = text(&session.target).rsplit_once(':') {
+            let bare = host
+                .strip_prefix('[')
+                .and_then(|host| host.strip_suffix(']'));
+            return Some(Target {
+                host: bare.unwrap_or(host),
+                port: port.parse().ok()?,
+                tls: url.tls,
+            });
+        }
         Some(Target {
             host: url.bare_host(),
             port: url.port?,

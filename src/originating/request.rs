@@ -79,24 +79,25 @@ impl Message {
     pub(super) fn invite(&self, cx: &mut Context<'_>) -> Result<Leg, Misuse> {
         let config = cx.config;
         let target = self.request_uri(None, cx)?;
-        let id = cx.session_id();
+        let mint = cx.mint();
         // One line that says where we are, what we take, that we send and how much (OC-LM-23, OC-LM-24,
         // OC-LM-25, OC-LM-26, OC-LM-27).
         let offered = offer::offer(
-            cx,
-            id,
+            config,
+            mint,
             &Wanted {
                 direction: Direction::SendOnly,
                 accept_types: &config.account.accept_types,
                 accept_wrapped_types: &config.account.accept_wrapped_types,
                 filelength: config.profile.lm_filelength.then_some(self.size()),
-                max_size: None,
                 identity: if self.anonymous {
                     Identity::Hidden
                 } else {
                     Identity::Shown
                 },
+                ..Wanted::default()
             },
+            cx.scratch(),
         );
         let list = match &self.target {
             Settled::List(entries) => Some(self.list(entries, cx)),

@@ -10,7 +10,7 @@ use core::fmt;
 
 use super::*;
 use crate::action::Fresh;
-use crate::offer::{self, Direction, Identity, Wanted};
+use crate::offer::{self, Direction, Wanted};
 use crate::states::desk::{self, Desk, methods, outcome_name, troubles};
 use crate::states::peer::Peer;
 use crate::states::table::{Machine, Row, Subject};
@@ -161,16 +161,12 @@ impl Scene {
     fn calling() -> Self {
         let mut desk = Desk::new();
         let leg = desk.call(|cx| {
-            let id = cx.session_id();
             let wanted = Wanted {
                 direction: Direction::SendRecv,
                 accept_types: "text/plain",
-                accept_wrapped_types: "",
-                filelength: None,
-                max_size: None,
-                identity: Identity::Shown,
+                ..Wanted::default()
             };
-            let offered = offer::offer(cx, id, &wanted);
+            let offered = offer::offer(cx.config, cx.mint(), &wanted, cx.scratch());
             let lines = cx.lines().from("sip:alice@example.com", false).take();
             let invitation = Invitation {
                 target: Uri::copy("sip:bob@example.com").unwrap(),

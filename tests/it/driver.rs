@@ -993,6 +993,7 @@ mod simulator {
                 connect: false,
                 own: Bytes::new(),
                 peer: Bytes::new(),
+                target: Bytes::new(),
             })
         };
         let send = |txn, token| {
@@ -1095,6 +1096,7 @@ mod simulator {
                     peer.clone()
                 },
                 peer: if sends { peer } else { own },
+                target: Bytes::new(),
             };
             cx.act(Action::OpenMsrp(open));
             cx.act(Action::StartTimer(Timer::Bind, Duration::from_secs(30)));

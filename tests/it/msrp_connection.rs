@@ -70,6 +70,7 @@ impl Side {
             connect,
             own: Bytes::from(url(own, n)),
             peer: Bytes::from(url(peer, n)),
+            target: Bytes::new(),
         };
         self.sessions.open(at(n.into()), &open);
         self
@@ -291,6 +292,31 @@ fn an_active_session_says_where_to_connect_to() {
     side.connect(3);
     assert_eq!(side.sessions.release(at(3)), Some(ConnectionId(1)));
     assert_eq!(side.sessions.len(), 1);
+}
+
+#[test]
+fn a_session_connects_to_its_target_beside_the_path() {
+    let mut sessions = Sessions::new();
+    let mut open = OpenMsrp {
+        id: SessionId([1; 10]),
+        connect: true,
+        own: Bytes::from(url("a", 1)),
+        peer: Bytes::from(url("b", 1).replace("msrp:", "msrps:")),
+        target: Bytes::new(),
+    };
+    for (target, host, port) in [
+        ("198.51.100.7:5000", "198.51.100.7", 5000),
+        ("[2001:db8::7]:5000", "2001:db8::7", 5000),
+        ("sbc.example.com:1", "sbc.example.com", 1),
+    ] {
+        open.target = Bytes::from_static(target.as_bytes());
+        sessions.open(at(1), &open);
+        let found = sessions.target(at(1)).unwrap();
+        assert_eq!((found.host, found.port, found.tls), (host, port, true));
+    }
+    open.connect = false;
+    sessions.open(at(1), &open);
+    assert_eq!(sessions.target(at(1)), None);
 }
 
 // --- What is answered here

@@ -84,6 +84,11 @@ impl<'a> Lines<'a> {
         Self { at, rest: within }
     }
 
+    /// The lines of a text that is no whole description.
+    pub fn of(text: &'a str) -> Self {
+        Self::new(text.as_bytes(), 0)
+    }
+
     /// The values of the lines with this letter, in order, raw.
     pub fn values(self, letter: u8) -> impl Iterator<Item = &'a [u8]> {
         self.filter_map(move |line| line.value(letter))

@@ -458,7 +458,6 @@ fn g_10_a_re_invite_that_changes_something_is_refused_and_the_session_goes_on() 
         same.replace("sendonly", "sendrecv"),
         same.replace("sendonly", "inactive"),
         same.replace("jshA7weztas", "another"),
-        same.replace("message 7654", "message 0"),
         "garbage\n".into(),
     ] {
         for method in ["INVITE", "UPDATE"] {
@@ -473,6 +472,49 @@ fn g_10_a_re_invite_that_changes_something_is_refused_and_the_session_goes_on() 
     let did = call.inside("INVITE", "Supported: timer\nSession-Expires: 60\n");
     let text = wire_reply(&did.one_reply().1, &call.invite);
     assert!(text.starts_with("SIP/2.0 422 ") && text.contains("\r\nMin-SE: 90\r\n"));
+}
+
+#[test]
+fn g_10_port_0_closes_the_session_and_bye_follows() {
+    let same = offer_sdp("a=filelength:3000\n").replace("o=alice 1 1", "o=alice 1 2");
+    let sdp = format!("{SDP}\n{}", same.replace("message 7654", "message 0"));
+    for method in ["INVITE", "UPDATE"] {
+        let mut call = Call::up();
+        let did = call.inside(method, &sdp);
+        let (_, reply) = did.one_reply();
+        let (before, after) = (call.ok.body.clone(), reply.body.clone());
+        let (before, after) = (text_of(&before), text_of(&after));
+        assert_eq!(reply.status.0, 200);
+        assert!(
+            after.ends_with("t=0 0\r\nm=message 0 TCP/MSRP *\r\n"),
+            "{after}"
+        );
+        // The next version of what was said (RFC 3264 §8).
+        let origin = |text: &str| -> Vec<String> {
+            let line = text.lines().find(|line| line.starts_with("o=")).unwrap();
+            line.split(' ').map(str::to_owned).collect()
+        };
+        let (before, after) = (origin(before), origin(after));
+        let version = |origin: &[String]| origin[2].parse::<u64>().unwrap();
+        assert_eq!(
+            (&before[1], version(&before) + 1),
+            (&after[1], version(&after))
+        );
+        let bye = if method == "INVITE" {
+            assert!(did.sent().is_empty(), "BYE may not overtake the ACK");
+            let ack = call.text("ACK", call.cseq, "");
+            call.rig.ack(&ack).one_sent()
+        } else {
+            did.one_sent()
+        };
+        assert_eq!(bye.1.method, Method::Bye);
+        call.rig.respond(&bye, "200 OK", "", "");
+        assert!(call.is_closed());
+    }
+}
+
+fn text_of(body: &bytes::Bytes) -> &str {
+    std::str::from_utf8(body).unwrap()
 }
 
 #[test]

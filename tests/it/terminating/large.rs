@@ -303,6 +303,7 @@ fn tc_lm_12_the_answer_follows_table_3_5() {
     );
     for line in [
         "a=setup:passive",
+        "a=msrp-cema",
         "a=recvonly",
         "a=accept-types:message/cpim text/plain",
         "a=accept-wrapped-types:*",
@@ -314,7 +315,6 @@ fn tc_lm_12_the_answer_follows_table_3_5() {
     for never in [
         "sendonly",
         "connection",
-        "cema",
         "chatroom",
         "unknown",
         "filelength",

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use simple_im::profile::{
-    AcceptContact, CfReportPolicy, FromPolicy, IdentityHeader, LmFeatureTag, MultipartPolicy,
-    Profile, Refresher, SessionMatch, SessionParam, SetupAnswer, SetupOffer, SizeBasis, Tolerance,
+    AcceptContact, CfReportPolicy, ConnectTo, FromPolicy, IdentityHeader, LmFeatureTag,
+    MultipartPolicy, Profile, Refresher, SessionMatch, SessionParam, SetupAnswer, SetupOffer,
+    SizeBasis, Tolerance,
 };
 use simple_im::wire::msrp::Url;
 use simple_im::{Account, Config, Limits, MsrpAuthority, Status, Timer, Uri};
@@ -153,7 +154,7 @@ fields!(knob, "knob", Profile:
     min_se client_identity server_identity report_wait cf_report from_policy list_service
     adhoc_anonymity too_many_status list_cid_unresolved empty_group_status hide_existence
     echo_to_originator dedupe_default_port list_without_disposition use_exploder setup_offer
-    setup_answer session_match msrp_tolerance relay_in_clear msrp_chunk size_exceeded_status size_exceeded_warning
+    setup_answer connect_to session_match msrp_tolerance relay_in_clear msrp_chunk size_exceeded_status size_exceeded_warning
     anonymous_status accept_types_missing answer_from_2xx);
 
 fields!(limit, "limit", Limits:
@@ -198,6 +199,7 @@ words! {
     IdentityHeader: PPreferred PAsserted None;
     SetupOffer: Actpass Active Omit;
     SetupAnswer: Active Passive;
+    ConnectTo: PathUri CmLine Auto Cema;
     CfReportPolicy: OnStored OnAllDelivered OnFirstDelivered;
     FromPolicy: ConferenceUri Originator;
     SessionMatch: Full4975 SessionIdOnly;
