@@ -18,7 +18,7 @@ mod write;
 pub use crate::roster::{CopyControl, Entry};
 pub use write::{write, write_history, write_list};
 
-/// The media type of the document (RFC 4826 §3.4.4).
+/// The media type of the document (RFC 4826 §3.4.2).
 pub const MEDIA_TYPE: &str = "application/resource-lists+xml";
 
 const LISTS: &str = "urn:ietf:params:xml:ns:resource-lists";

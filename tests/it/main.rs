@@ -22,6 +22,7 @@ mod msrp_connection;
 mod msrp_relay;
 mod originating;
 mod program;
+mod second;
 mod terminating;
 mod transcripts;
 mod wire_cpim;
