@@ -44,6 +44,25 @@ fn components_are_found() {
 }
 
 #[test]
+fn a_crowded_uri_equals_only_the_same_text() {
+    let with = |order: &mut dyn Iterator<Item = usize>| {
+        uri(&order.fold("sip:a@h".to_string(), |uri, n| format!("{uri};p{n}")))
+    };
+    assert!(with(&mut (0..32)).equivalent(&with(&mut (0..32).rev())));
+    assert!(!with(&mut (0..33)).equivalent(&with(&mut (0..33).rev())));
+    assert!(with(&mut (0..33)).equivalent(&with(&mut (0..33))));
+    let headers = |count: usize| (0..count).map(|n| format!("&h{n}=x")).collect::<String>();
+    assert!(
+        uri(&format!("sip:h?a=b{}", headers(32)))
+            .equivalent(&uri(&format!("SIP:h?a=b{}", headers(32))))
+    );
+    assert!(
+        !uri(&format!("sip:h?a=b{}", headers(33)))
+            .equivalent(&uri(&format!("SIP:h?a=b{}", headers(33))))
+    );
+}
+
+#[test]
 fn a_parameter_is_added_before_the_headers_and_never_in_the_user_part() {
     for (text, longer) in [
         ("sip:h", "sip:h;x=y"),
