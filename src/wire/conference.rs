@@ -1,5 +1,6 @@
 //! The conference event package (RFC 4575): who is in a conference, told whole or by what changed.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -129,7 +130,7 @@ pub struct Link {
     /// What it is for, as `participation`.
     pub purpose: Option<String>,
     /// How it last changed.
-    pub modified: Option<Execution>,
+    pub modified: Option<Box<Execution>>,
 }
 
 /// When, why and by whom something was done (RFC 4575 §5.7.2).
@@ -210,21 +211,21 @@ pub struct Endpoint {
     /// Its name.
     pub display_text: Option<String>,
     /// How somebody had it invited.
-    pub referred: Option<Execution>,
+    pub referred: Option<Box<Execution>>,
     /// How it is connected; a word that RFC 4575 does not have counts as none.
     pub status: Option<EndpointStatus>,
     /// How it came, likewise.
     pub joining: Option<Joining>,
     /// When, why and by whom it came.
-    pub joining_info: Option<Execution>,
+    pub joining_info: Option<Box<Execution>>,
     /// How it left, likewise.
     pub disconnection: Option<Disconnection>,
     /// When, why and by whom it left.
-    pub disconnection_info: Option<Execution>,
+    pub disconnection_info: Option<Box<Execution>>,
     /// Its streams of media, each by its key, as in [`Users::users`]; each replaced as a whole.
     pub media: BTreeMap<String, Media>,
     /// Its dialog with the focus, which is for few to see (RFC 4575 §5.7.9).
-    pub call: Option<Call>,
+    pub call: Option<Box<Call>>,
 }
 
 /// A stream of media between a device and the focus (RFC 4575 §5.8).

@@ -43,6 +43,8 @@ struct Field {
     params: Span,
     value: Span,
     space: Space,
+    /// The prefix that it declares; empty for names without.
+    declares: Option<Span>,
 }
 
 /// The name space that a name is in.
@@ -258,8 +260,8 @@ impl Message {
     fn space(&self, before: &[Field], name: &str) -> Space {
         let prefix = name.split_once('.').map_or("", |(prefix, _)| prefix);
         let declares = |field: &Field| {
-            let header = self.header(field);
-            header.is(NS) && declaration(header.value).is_some_and(|(found, _)| found == prefix)
+            let found = field.declares.map(|found| read(&self.whole, found));
+            found == Some(prefix)
         };
         match before.iter().rposition(declares) {
             Some(at) => Space::Declared(at),
@@ -272,11 +274,12 @@ impl Message {
     fn add(&mut self, at: usize, line: &str) -> Result<(), Flaw> {
         let (name, params, value) = split(at, line)?;
         let end = at + line.len();
-        let field = Field {
+        let mut field = Field {
             name: span(at, at + name.len()),
             params: span(at + name.len() + 1, end - value.len() - 1),
             value: span(end - value.len(), end),
             space: self.space(&self.fields, name),
+            declares: None,
         };
         let header = Header {
             name,
@@ -292,13 +295,16 @@ impl Message {
         } else {
             header.wrong()
         };
-        match wrong {
-            Some(what) => Err(flaw(end - value.len(), what)),
-            None => {
-                self.fields.push(field);
-                Ok(())
-            }
+        if let Some(what) = wrong {
+            return Err(flaw(end - value.len(), what));
         }
+        if header.is(NS) {
+            let begin = end - value.len();
+            let prefix = declaration(value).map(|(prefix, _)| prefix.len());
+            field.declares = prefix.map(|len| span(begin, begin + len));
+        }
+        self.fields.push(field);
+        Ok(())
     }
 }
 

@@ -1197,13 +1197,13 @@ fn state() -> impl Strategy<Value = State> {
     one(&[State::Full, State::Partial, State::Deleted])
 }
 
-fn execution() -> impl Strategy<Value = Option<Execution>> {
+fn execution() -> impl Strategy<Value = Option<Box<Execution>>> {
     let parts = (
         prop::option::of(word()),
         prop::option::of(text()),
         prop::option::of(word()),
     );
-    let done = parts.prop_map(|(when, reason, by)| Execution { when, reason, by });
+    let done = parts.prop_map(|(when, reason, by)| Box::new(Execution { when, reason, by }));
     prop::option::weighted(0.2, done)
 }
 
@@ -1238,7 +1238,7 @@ fn media() -> impl Strategy<Value = Media> {
     })
 }
 
-fn call() -> impl Strategy<Value = Option<Call>> {
+fn call() -> impl Strategy<Value = Option<Box<Call>>> {
     let texts = (prop::option::of(text()), word(), word(), word());
     let call = texts.prop_map(|(display_text, call_id, from_tag, to_tag)| Call {
         display_text,
@@ -1246,7 +1246,7 @@ fn call() -> impl Strategy<Value = Option<Call>> {
         from_tag,
         to_tag,
     });
-    prop::option::weighted(0.2, call)
+    prop::option::weighted(0.2, call.prop_map(Box::new))
 }
 
 fn endpoint() -> impl Strategy<Value = Endpoint> {

@@ -1,5 +1,6 @@
 //! What is known of a conference after one document and another.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -399,7 +400,7 @@ impl Size {
         self.octets += lengths.sum::<usize>();
     }
 
-    fn execution(&mut self, done: &Option<Execution>) {
+    fn execution(&mut self, done: &Option<Box<Execution>>) {
         if let Some(done) = done {
             self.texts([&done.when, &done.reason, &done.by]);
         }

@@ -1,5 +1,6 @@
 //! Documents of conferences read.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -265,9 +266,9 @@ fn media(node: Node<'_, '_>) -> Media {
 }
 
 /// The SIP dialog that call information names; that of another protocol is none.
-fn call(node: Node<'_, '_>) -> Option<Call> {
+fn call(node: Node<'_, '_>) -> Option<Box<Call>> {
     let (_, sip) = xml::children(node, DOCUMENT).find(|(name, _)| *name == "sip")?;
-    let mut call = Call::default();
+    let mut call = Box::<Call>::default();
     for (name, child) in xml::children(sip, DOCUMENT) {
         match name {
             "display-text" => call.display_text = Some(xml::text(child)),
@@ -280,8 +281,8 @@ fn call(node: Node<'_, '_>) -> Option<Call> {
     Some(call)
 }
 
-fn execution(node: Node<'_, '_>) -> Execution {
-    let mut done = Execution::default();
+fn execution(node: Node<'_, '_>) -> Box<Execution> {
+    let mut done = Box::<Execution>::default();
     for (name, child) in xml::children(node, DOCUMENT) {
         match name {
             "when" => done.when = Some(xml::word(child)),

@@ -124,7 +124,7 @@ fn put_user(out: &mut BytesMut, entity: &str, user: &User) {
         "associated-aors",
         user.associated.as_deref().unwrap_or_default(),
     );
-    if let Some(roles) = user.roles.as_ref().filter(|roles| !roles.is_empty()) {
+    if let Some(roles) = user.roles.as_deref().filter(|roles| !roles.is_empty()) {
         xml::line(out, "<roles>");
         for role in roles {
             xml::element(out, "entry", role);
@@ -142,16 +142,16 @@ fn put_user(out: &mut BytesMut, entity: &str, user: &User) {
 fn put_endpoint(out: &mut BytesMut, entity: &str, endpoint: &Endpoint) {
     open(out, "endpoint", Some(entity), endpoint.state);
     put(out, "display-text", endpoint.display_text.as_deref());
-    put_execution(out, "referred", endpoint.referred.as_ref());
+    put_execution(out, "referred", endpoint.referred.as_deref());
     put(out, "status", endpoint.status.map(EndpointStatus::as_str));
     put(out, "joining-method", endpoint.joining.map(Joining::as_str));
-    put_execution(out, "joining-info", endpoint.joining_info.as_ref());
+    put_execution(out, "joining-info", endpoint.joining_info.as_deref());
     let left = endpoint.disconnection.map(Disconnection::as_str);
     put(out, "disconnection-method", left);
     put_execution(
         out,
         "disconnection-info",
-        endpoint.disconnection_info.as_ref(),
+        endpoint.disconnection_info.as_deref(),
     );
     for (id, media) in &endpoint.media {
         out.put_slice(b"<media");
@@ -214,6 +214,6 @@ fn put_link(out: &mut BytesMut, link: &Link) {
     xml::element(out, "uri", &link.uri);
     put(out, "display-text", link.display_text.as_deref());
     put(out, "purpose", link.purpose.as_deref());
-    put_execution(out, "modified", link.modified.as_ref());
+    put_execution(out, "modified", link.modified.as_deref());
     xml::line(out, "</entry>");
 }
