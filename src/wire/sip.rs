@@ -161,7 +161,11 @@ fn start<'a>(input: &'a Bytes, at: usize, line: &'a [u8]) -> Result<Start<'a>, F
     let uri_at = at + first.len() + 1;
     let (uri, spoken) = cut(rest, rest.iter().rposition(blank))
         .ok_or(bad(uri_at, "request line has no version"))?;
-    version(spoken, uri_at + uri.len() + 1)?;
+    let version_at = uri_at + uri.len() + 1;
+    if spoken.is_empty() {
+        return Err(bad(version_at, "request line ends with a blank"));
+    }
+    version(spoken, version_at)?;
     if method.is_empty() || !stranger.is_empty() {
         return Err(bad(at, "method is no token"));
     }
@@ -173,8 +177,22 @@ fn start<'a>(input: &'a Bytes, at: usize, line: &'a [u8]) -> Result<Start<'a>, F
         });
     }
     let uri = Uri::parse_target(input.slice(uri_at..uri_at + uri.len()))
-        .map_err(|flaw| flaw.after(uri_at))?;
+        .map_err(|flaw| of_target(uri, flaw).after(uri_at))?;
     Ok(Start::Request(method, Method::of(method), uri))
+}
+
+/// What is wrong with a Request-URI, where that is its surroundings rather than itself.
+#[cold]
+fn of_target(uri: &[u8], flaw: Flaw) -> Flaw {
+    match uri {
+        [b' ', ..] => bad(0, "more than one blank between method and Request-URI"),
+        [b'<', ..] => bad(0, "Request-URI is in angle brackets"),
+        [.., b' '] => bad(
+            uri.len() - 1,
+            "more than one blank between Request-URI and version",
+        ),
+        _ => flaw,
+    }
 }
 
 /// Reads status code and reason phrase, which stand at `at`.

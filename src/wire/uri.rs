@@ -1,9 +1,10 @@
 //! SIP, SIPS and tel URIs (RFC 3261 §19.1, RFC 3966).
 
+use alloc::format;
 use alloc::string::String;
 use core::fmt::{self, Write as _};
 use core::hash::Hasher;
-use core::net::Ipv6Addr;
+use core::net::{Ipv4Addr, Ipv6Addr};
 
 use bytes::{Bytes, BytesMut};
 
@@ -466,7 +467,15 @@ fn address<'a>(text: &[u8], rest: &'a [u8]) -> Result<&'a [u8], Flaw> {
         number.checked_mul(10)?.checked_add(digit)
     };
     if digits.is_empty() || digits.iter().try_fold(0, digit).is_none() {
-        return Err(flaw(port, "URI has a port that is no port number"));
+        let end = port.len() - rest.len();
+        let authority = host
+            .get(..host.len() - port.len() + end)
+            .unwrap_or_default();
+        let address = core::str::from_utf8(authority).unwrap_or_default();
+        return Err(match address.parse::<Ipv6Addr>() {
+            Ok(_) => flaw(host, "IPv6 address without brackets"),
+            Err(_) => flaw(port, "URI has a port that is no port number"),
+        });
     }
     Ok(rest)
 }
@@ -512,7 +521,16 @@ fn same_host(a: &str, b: &str) -> bool {
 }
 
 pub(super) fn ipv6(host: &str) -> Option<Ipv6Addr> {
-    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
+    let address = host.strip_prefix('[')?.strip_suffix(']')?;
+    address.parse().ok().or_else(|| with_three_colons(address))
+}
+
+/// `2001:db8:::192.0.2.1`, which the grammar of RFC 3261 writes by mistake and everyone must tolerate (RFC 5118 §4.10).
+#[cold]
+fn with_three_colons(address: &str) -> Option<Ipv6Addr> {
+    let (front, ipv4) = address.split_once(":::")?;
+    ipv4.parse::<Ipv4Addr>().ok()?;
+    format!("{front}::{ipv4}").parse().ok()
 }
 
 /// Whether every parameter of `a` finds what it needs in `b`.

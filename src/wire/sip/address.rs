@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::text::{Param, blanks, is_uri, quoted, span_of, token, trimmed, unquoted, utf8};
 use crate::Address;
-use crate::wire::octet::{VALUE, VISIBLE, run};
+use crate::wire::octet::{TOKEN, VALUE, VISIBLE, is, run};
 
 impl<'a> Address<'a> {
     /// Reads one value of From, To, Contact, Route and the like; `None` if it is none.
@@ -108,6 +108,50 @@ impl<'a> Parts<'a> {
             tag,
         };
         Some((parts, rest))
+    }
+}
+
+/// What makes of a value no single address, and what stands there.
+#[cold]
+pub(super) fn flaw(value: &[u8]) -> (&[u8], &'static str) {
+    let text = blanks(value);
+    if text.starts_with(b"\"") && quoted(text).is_none() {
+        return (text, "quoted string has no end");
+    }
+    let (uri, rest) = match bracketed(text) {
+        Some(inner) => {
+            let (uri, rest) = run(inner, VISIBLE);
+            match rest {
+                [b'>', rest @ ..] => (uri, rest),
+                [b' ' | b'\t', ..] => return (rest, "blank in a URI"),
+                rest => return (rest, "URI has no closing bracket"),
+            }
+        }
+        None => {
+            if let Some(end) = memchr::memchr(b'<', text) {
+                let name = text.get(..end).unwrap_or_default();
+                let is_odd = |octet: &u8| !is(*octet, TOKEN) && !b" \t\"".contains(octet);
+                let odd = name.iter().position(is_odd).unwrap_or(0);
+                let stranger = text.get(odd..).unwrap_or_default();
+                return (
+                    stranger,
+                    "display name is neither tokens nor a quoted string",
+                );
+            }
+            let (uri, rest) = run(text, VALUE);
+            if let Some(at) = uri.iter().position(|octet| *octet == b'?') {
+                let headers = uri.get(at..).unwrap_or_default();
+                return (headers, "URI with header fields is not in angle brackets");
+            }
+            (uri, rest)
+        }
+    };
+    if !is_uri(uri) {
+        return (uri, "URI has no scheme");
+    }
+    match Param::skip(rest) {
+        rest @ [b',', ..] => (rest, "more than one address"),
+        rest => (rest, "header field parameter is malformed"),
     }
 }
 

@@ -2,16 +2,16 @@
 
 use bytes::Bytes;
 
-use super::address::Parts;
+use super::address::{self, Parts};
 use super::lines::Asked;
 use super::text::{Field, Param, blanks, number, token, trimmed};
-use super::via::is_via;
+use super::via;
 use crate::message::{Head, Place, SessionExpires, Span, Stretch};
 use crate::profile::Refresher;
 use crate::wire::mime::{self, Described, Kind, span};
 use crate::wire::octet::{NAME, offset, run};
 use crate::wire::uri::bad;
-use crate::{Flaw, Method};
+use crate::{Flaw, Method, Status};
 
 /// What a head says of itself, its body and its length.
 pub(super) struct Found {
@@ -104,15 +104,20 @@ impl<'a> Scan<'a> {
             return Err(bad(at, "header field is repeated"));
         }
         match field {
-            Field::From => self.found.head.from = self.address(value, "From is no address")?,
-            Field::To => self.found.head.to = self.address(value, "To is no address")?,
+            Field::From => self.found.head.from = self.address(value)?,
+            Field::To => self.found.head.to = self.address(value)?,
             Field::CallId if !is_word(value) => return Err(bad(at, "Call-ID is no word")),
             Field::CallId => self.found.head.call_id = self.stretch(value),
             Field::CSeq => (head.cseq, head.cseq_method) = cseq(at, value, self.method)?,
-            Field::Via if !is_via(value) => return Err(bad(at, "Via is malformed")),
+            Field::Via => {
+                via::check(value)
+                    .map_err(|there| bad(offset(self.text, there), "Via is malformed"))?;
+            }
             Field::Contact if !repeated && value != b"*" => {
                 // The first of perhaps several.
-                let (contact, _) = Parts::read(value).ok_or(bad(at, "Contact is no address"))?;
+                let Some((contact, _)) = Parts::read(value) else {
+                    return Err(self.no_address(value));
+                };
                 self.found.head.contact = self.place_of(&contact);
             }
             Field::MaxForwards => {
@@ -152,11 +157,17 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    fn address(&self, value: &[u8], what: &'static str) -> Result<Place, Flaw> {
+    fn address(&self, value: &[u8]) -> Result<Place, Flaw> {
         match Parts::read(value) {
             Some((address, b"")) => Ok(self.place_of(&address)),
-            _ => Err(bad(offset(self.text, value), what)),
+            _ => Err(self.no_address(value)),
         }
+    }
+
+    #[cold]
+    fn no_address(&self, value: &[u8]) -> Flaw {
+        let (there, what) = address::flaw(value);
+        bad(offset(self.text, there), what)
     }
 
     fn place_of(&self, address: &Parts<'_>) -> Place {
@@ -237,7 +248,12 @@ fn cseq(at: usize, value: &[u8], method: Option<(&[u8], Method)>) -> Result<(u32
     }
     match method {
         Some((text, method)) if text == name => Ok((sequence, method)),
-        Some(_) => Err(bad(at, "CSeq names another method than the request line")),
+        Some((_, method)) => Err(Flaw {
+            at,
+            what: "CSeq names another method than the request line",
+            // Nothing of a method that nobody knows is as wrong as that (RFC 4475 §3.1.2.18).
+            status: Status(if method == Method::Other { 501 } else { 400 }),
+        }),
         None => Ok((sequence, Method::of(name))),
     }
 }

@@ -70,15 +70,16 @@ impl<'a> Via<'a> {
     }
 }
 
-/// Whether every value is one of Via. What it says is the transport's business; that it can be copied into a response is
-/// ours.
-pub(super) fn is_via(value: &[u8]) -> bool {
+/// Checks that every value is one of Via, or says from where on it is none. What it says is the transport's business; that
+/// it can be copied into a response is ours.
+pub(super) fn check(value: &[u8]) -> Result<(), &[u8]> {
     let mut rest = value;
     loop {
         match Parts::read(rest) {
-            Some((_, b"")) => return true,
+            Some((_, b"")) => return Ok(()),
             Some((_, [b',', next @ ..])) => rest = blanks(next),
-            _ => return false,
+            Some((_, stranger)) => return Err(stranger),
+            None => return Err(rest),
         }
     }
 }
