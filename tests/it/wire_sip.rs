@@ -10,6 +10,8 @@ use bytes::Bytes;
 use simple_im::wire::sip::{self, Message};
 use simple_im::{Flaw, Request, Response};
 
+mod corpora;
+
 mod fields;
 
 mod flaws;
