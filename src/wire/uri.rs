@@ -555,9 +555,14 @@ fn same_value(a: Option<&str>, b: Option<&str>) -> bool {
     }
 }
 
+/// Header fields are compared as in a message: without regard to case (RFC 3261 §7.3.1), but for identifiers, quoted
+/// strings and bodies.
 fn match_headers(a: &Split<'_>, b: &Split<'_>) -> bool {
     headers(a.headers).all(|(name, value)| {
-        headers(b.headers).any(|(other, has)| same(name, other, true) && same(value, has, false))
+        let exact = ["Call-ID", "i", "Replaces", "body"];
+        let any_case = !exact.iter().any(|exact| same(name, exact, true))
+            && !unescape(value).any(|octet| octet == b'"');
+        headers(b.headers).any(|(other, has)| same(name, other, true) && same(value, has, any_case))
     })
 }
 

@@ -20,6 +20,8 @@ mod framing;
 
 mod golden;
 
+mod peer;
+
 mod random;
 
 mod torture;

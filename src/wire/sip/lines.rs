@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::fields::{Found, Scan};
-use super::text::{blanks, trimmed};
+use super::text::{blanks, trimmed, without_end};
 use super::{MAX_FIELDS, too_large};
 use crate::wire::octet::{NAME, run};
 use crate::wire::uri::bad;
@@ -253,7 +253,7 @@ fn unfold(at: usize, line: &[u8], copy: &mut Copy) -> Result<(), Flaw> {
         return Err(bad(at, "header field has no colon"));
     };
     let (name, value) = line.split_at_checked(colon + 1).unwrap_or_default();
-    let name = trimmed(name.strip_suffix(b":").unwrap_or(name));
+    let name = without_end(name.strip_suffix(b":").unwrap_or(name));
     let (token, stranger) = run(name, NAME);
     if name.is_empty() || !stranger.is_empty() {
         return Err(bad(at + token.len(), "header field name is no token"));

@@ -206,7 +206,8 @@ pub(super) fn trimmed(text: &[u8]) -> &[u8] {
     }
 }
 
-fn without_end(text: &[u8]) -> &[u8] {
+/// Without the blanks behind.
+pub(super) fn without_end(text: &[u8]) -> &[u8] {
     let mut rest = text;
     while let [front @ .., b' ' | b'\t'] = rest {
         rest = front;

@@ -231,7 +231,7 @@ const LOST: [&str; 3] = [
     "start line has no end",
 ];
 
-fn mended(octets: &[u8]) -> Bytes {
+pub(crate) fn mended(octets: &[u8]) -> Bytes {
     let mut out: Vec<u8> = Vec::new();
     for octet in octets {
         if *octet == b'\n' && out.last() != Some(&b'\r') {
@@ -247,7 +247,7 @@ fn mended(octets: &[u8]) -> Bytes {
     Bytes::from(out)
 }
 
-fn files(folder: &Path) -> Vec<String> {
+pub(crate) fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(next) = folders.pop() {

@@ -279,6 +279,10 @@ fn heads(cases: &mut Cases) {
         400,
         b"\r\n : a",
     );
+    // Whatever a line that begins with a blank goes on with, it is not the start line.
+    let text = base.replacen("\nVia", "\n Via", 1);
+    let name = "header field name is no token";
+    cases.octets(crlf(&text), name, 400, b" Via");
     let octets = crlf(&base);
     let end = octets.len() - 2;
     cases.octets(octets.slice(..end), "head has no end", 400, b"");
