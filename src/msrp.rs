@@ -28,6 +28,13 @@ pub use endpoint::{Endpoint, Invitation, NoSession, Part};
 pub use relay::Relay;
 pub use sessions::{ConnectionId, Sessions, Target};
 
+#[cfg(test)]
+pub(crate) use {
+    receive::states::machine as received,
+    send::states::machine as sent,
+    session::states::{machine as session, said},
+};
+
 /// A Message-ID or transaction id: 32 letters (RFC 4975 §9), or up to 64 of peers that count further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ident(ArrayString<LONGEST_ID>);

@@ -63,6 +63,9 @@ fn the_page_says_what_the_machines_do() {
         crate::leg::states::machine(),
         crate::refresh::states::timer(),
         crate::refresh::states::proposal(),
+        crate::msrp::session(),
+        crate::msrp::sent(),
+        crate::msrp::received(),
         crate::page::states::client(),
         crate::page::states::server(),
         crate::controlling::copies(),
@@ -71,7 +74,11 @@ fn the_page_says_what_the_machines_do() {
     ];
     let mut page = String::from(HEAD);
     for machine in &machines {
-        let anchor = machine.title.to_lowercase().replace(' ', "-");
+        let anchor = machine
+            .title
+            .to_lowercase()
+            .replace(' ', "-")
+            .replace(',', "");
         page += &format!("* [{}](#{anchor})\n", machine.title);
     }
     for machine in &machines {

@@ -520,3 +520,7 @@ pub(crate) fn report(message: Ident, size: u64, status: u16, cx: &mut Context<'_
         status,
     }));
 }
+
+#[cfg(test)]
+#[path = "../states/receiving.rs"]
+pub(crate) mod states;

@@ -567,3 +567,7 @@ impl Sending {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "../states/sending.rs"]
+pub(crate) mod states;

@@ -216,7 +216,7 @@ impl Session {
     /// A timer of the session.
     pub(crate) fn timer(&mut self, timer: Timer, cx: &mut Context<'_>) -> Upcall {
         match timer {
-            Timer::Bind if self.link == Link::Awaited => {
+            Timer::Bind if self.link == Link::Awaited && self.media.is_some() => {
                 self.link = Link::Down;
                 Upcall::Lost(Failure::NotConnected)
             }
@@ -413,3 +413,7 @@ fn incomplete(message: MessageId, received: u64, total: Option<u64>, cx: &mut Co
         total,
     }));
 }
+
+#[cfg(test)]
+#[path = "../states/session.rs"]
+pub(crate) mod states;

@@ -156,12 +156,23 @@ impl Machine {
         self
     }
 
+    /// The state of which this is a variant.
+    fn whole(&self, name: &'static str) -> &'static str {
+        let whole = name.split(" · ").next().unwrap_or(name);
+        if self.states.iter().any(|state| state.name == whole) {
+            whole
+        } else {
+            name
+        }
+    }
+
     /// The transitions and what brings them about. Variants of a state, named `State · variant`, are one.
     fn edges(&self) -> Vec<(&'static str, &'static str, Vec<&str>)> {
         let mut edges: Vec<(&str, &str, Vec<&str>)> = Vec::new();
         for line in self.groups.iter().flat_map(|group| &group.lines) {
             for (state, cell) in self.states.iter().zip(&line.cells) {
-                let (from, to) = (whole(state.name), whole(cell.next.unwrap_or(state.name)));
+                let next = cell.next.unwrap_or(state.name);
+                let (from, to) = (self.whole(state.name), self.whole(next));
                 if from == to {
                     continue;
                 }
@@ -179,11 +190,6 @@ impl Machine {
         }
         edges
     }
-}
-
-/// The state of which this is a variant.
-fn whole(name: &str) -> &str {
-    name.split(" · ").next().unwrap_or(name)
 }
 
 /// Hands one event to a machine in one state.
@@ -299,7 +305,7 @@ impl Machine {
         for state in self
             .states
             .iter()
-            .filter(|state| whole(state.name) == state.name)
+            .filter(|state| self.whole(state.name) == state.name)
         {
             writeln!(f, "    {}: {}", node(state.name), state.name)?;
         }
