@@ -271,6 +271,41 @@ fn sdp_read(c: &mut Criterion) {
     });
 }
 
+/// Descriptions of what costs most: twice the octets, twice the time, for reading and for every view of a file.
+fn sdp_read_doubled(c: &mut Criterion) {
+    let motifs = [
+        ("attributes", "a=sendonly:xxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n"),
+        ("files", "a=file-selector:name:\"%22%22%22%22\" size:1\r\n"),
+        ("selectors", " size:1"),
+        ("quotes", " x:\"\""),
+        ("hashes", ":AB"),
+        ("parameters", ";a=\"\\\""),
+    ];
+    for (name, motif) in motifs {
+        let mut group = c.benchmark_group(format!("sdp_read_doubled/{name}"));
+        for kibi in [7, 14, 28, 56] {
+            let mut text = String::from("v=0\r\nm=message 1 TCP/MSRP *\r\na=file-selector:");
+            text += match name {
+                "attributes" | "files" => "size:1\r\n",
+                "hashes" => "hash:sha-1:AB",
+                "parameters" => "type:a/b",
+                _ => "size:1",
+            };
+            for _ in 0..kibi * 1024 / motif.len() {
+                text += motif;
+            }
+            let text = Bytes::from(text);
+            group.throughput(size(&text));
+            group.bench_function(format!("{kibi} KiB"), |b| {
+                b.iter(|| {
+                    let found = sdp::parse(black_box(&text)).unwrap();
+                    found.media()[0].describes().map(|file| file.is_some())
+                })
+            });
+        }
+    }
+}
+
 fn list(c: &mut Criterion) {
     let entries: Vec<_> = (0..1_000)
         .map(|n| Entry {
@@ -308,6 +343,6 @@ fn list(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = common::criterion();
-    targets = sip_read, sip_write, msrp_decode, msrp_decode_doubled, msrp_encode, sdp_read, list
+    targets = sip_read, sip_write, msrp_decode, msrp_decode_doubled, msrp_encode, sdp_read, sdp_read_doubled, list
 }
 criterion_main!(benches);

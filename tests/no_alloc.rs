@@ -21,6 +21,7 @@ use bytes::{Bytes, BytesMut};
 use simple_im::driver::TimerQueue;
 use simple_im::msrp::{Connection, ConnectionId, Sessions};
 use simple_im::wire::msrp::{Decoder, Piece, write_end, write_send};
+use simple_im::wire::sdp;
 use simple_im::wire::sip::{parse, parse_request, parse_response, write_request, write_response};
 use simple_im::{
     Access, Action, Actions, Answer, AskId, Chunk, ChunkId, Config, Content, Context, Continuation,
@@ -597,6 +598,28 @@ fn send(to: &OpenMsrp, body: &Bytes) -> Bytes {
     out.extend_from_slice(body);
     write_end(&mut out, "a786hjs2", &chunk);
     out.freeze()
+}
+
+#[test]
+fn a_description_is_read_and_asked() {
+    let text = Bytes::from_static(
+        b"v=0\r\no=alice 1 1 IN IP4 h\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=message 7654 TCP/MSRP *\r\n\
+          a=path:msrp://h:7654/x;tcp\r\na=accept-types:text/plain\r\na=sendonly\r\na=chatroom:nickname\r\n\
+          a=file-selector:name:\"a b.jpg\" type:image/jpeg size:5 hash:sha-1:00:11\r\na=file-transfer-id:x\r\n",
+    );
+    never_allocates(|| {
+        let found = sdp::parse(&text).unwrap();
+        let [line] = found.media() else { panic!() };
+        assert!(sdp::Origin::read(found.origin()).is_some());
+        assert!(line.address().unwrap().ip().is_some());
+        assert_eq!(line.chatroom().unwrap().tokens().count(), 1);
+        let file = line.describes().unwrap().unwrap();
+        assert_eq!(
+            (file.name.as_deref(), file.size),
+            (Some("a b.jpg"), Some(5))
+        );
+        assert_eq!(found.lines().attributes().count(), 6);
+    });
 }
 
 #[test]

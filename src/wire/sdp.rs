@@ -237,13 +237,16 @@ impl Description {
         if line.bytes().any(|b| b.is_ascii_control()) {
             return Err(bad("media line with a control character"));
         }
-        let mut words = line.split(' ').filter(|word| !word.is_empty());
+        let words = line.as_bytes().split(|octet| *octet == b' ');
+        let mut words = words.filter(|word| !word.is_empty());
         let (Some(kind), Some(ports), Some(proto)) = (words.next(), words.next(), words.next())
         else {
             return Err(bad("media line without media, port and protocol"));
         };
-        let port = ports.split('/').next().unwrap_or_default();
-        let port = line::number(port).and_then(|port| u16::try_from(port).ok());
+        let slash = ports.iter().position(|octet| *octet == b'/');
+        let port = ports.get(..slash.unwrap_or(ports.len()));
+        let port = line::number(port.map(line::text).unwrap_or_default());
+        let port = port.and_then(|port| u16::try_from(port).ok());
         let ports_at = crate::wire::octet::offset(text, ports);
         self.media.push(Media {
             text: text.clone(),
@@ -260,7 +263,7 @@ impl Description {
                 found.address
             },
             kind: match kind {
-                "message" => Kind::Message,
+                b"message" => Kind::Message,
                 _ => Kind::Other,
             },
             port: port.ok_or(bad("port of a media line is none"))?,

@@ -14,6 +14,7 @@ use simple_im::wire::sdp::{
 use simple_im::{Flaw, Preference, Status};
 
 mod corpus;
+mod differential;
 mod write;
 
 fn read(text: &str) -> Description {

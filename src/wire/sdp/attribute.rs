@@ -23,10 +23,10 @@ pub enum Proto {
 }
 
 impl Proto {
-    pub(super) fn read(name: &str) -> Self {
+    pub(super) fn read(name: &[u8]) -> Self {
         match name {
-            _ if name.eq_ignore_ascii_case("TCP/MSRP") => Self::Msrp,
-            _ if name.eq_ignore_ascii_case("TCP/TLS/MSRP") => Self::MsrpTls,
+            _ if name.eq_ignore_ascii_case(b"TCP/MSRP") => Self::Msrp,
+            _ if name.eq_ignore_ascii_case(b"TCP/TLS/MSRP") => Self::MsrpTls,
             _ => Self::Other,
         }
     }

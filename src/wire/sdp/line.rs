@@ -11,6 +11,7 @@ pub struct Line<'a> {
     /// The offset of the line in its description, in octets.
     pub at: usize,
     raw: &'a [u8],
+    text: &'a [u8],
 }
 
 impl<'a> Line<'a> {
@@ -21,24 +22,20 @@ impl<'a> Line<'a> {
 
     /// The line without its end.
     pub fn text(&self) -> &'a [u8] {
-        let text = self.without_lf();
-        text.strip_suffix(b"\r").unwrap_or(text)
-    }
-
-    fn without_lf(&self) -> &'a [u8] {
-        self.raw.strip_suffix(b"\n").unwrap_or(self.raw)
+        self.text
     }
 
     /// Whether there is a CR in its end.
     pub(super) fn has_cr(&self) -> bool {
-        self.without_lf().ends_with(b"\r")
+        let lf = usize::from(self.raw.ends_with(b"\n"));
+        self.raw.len() - self.text.len() > lf
     }
 
     /// The letter and the raw value behind `=`. `None` for a line that has none: it is kept, and means nothing.
     ///
     /// Blanks in front of the letter are passed over, since there are peers that write them.
     pub fn field(&self) -> Option<(u8, &'a [u8])> {
-        let text = self.text();
+        let text = self.text;
         match text {
             [letter, b'=', value @ ..] if !is_blank(*letter) => Some((*letter, value)),
             _ => match trim_start(text) {
@@ -113,12 +110,15 @@ impl<'a> Iterator for Lines<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let len = memchr(b'\n', self.rest).map_or(self.rest.len(), |end| end + 1);
+        let end = memchr(b'\n', self.rest).unwrap_or(self.rest.len());
+        let (text, _) = self.rest.split_at_checked(end)?;
+        let len = (end + 1).min(self.rest.len());
         let (raw, rest) = self.rest.split_at_checked(len)?;
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
         let at = self.at;
         self.at += len;
         self.rest = rest;
-        Some(Line { at, raw })
+        Some(Line { at, raw, text })
     }
 }
 
