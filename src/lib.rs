@@ -71,6 +71,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A host that has a SIP stack with message types of its own finds the way to sit on it in `docs/your-stack.md`: pieces
+//! go in through [`Request::build`] and [`Response::build`], and come out through [`Outgoing::each_field`] and
+//! [`Reply::each_field`].
+//!
 //! # Memory and time
 //!
 //! Every collection that a peer can grow has its bound in [`Limits`]. Bodies are [`bytes::Bytes`] handles
@@ -151,3 +155,8 @@ pub trait Machine {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+/// And that of the page for hosts with a SIP stack.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/your-stack.md")]
+mod your_stack {}

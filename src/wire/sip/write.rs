@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 
 use super::lines::folded;
-use super::text::{Field, blanks, line, lines};
+use super::text::{Field, blanks, line, lines, utf8};
 use super::{Message, keep_alive};
 use crate::message::{Address, Head};
 use crate::wire::octet::{NAME, run};
@@ -65,6 +65,12 @@ pub fn ack_of(out: &mut BytesMut, invite: &Outgoing, response: &Head, vias: &str
 pub fn write_response(out: &mut BytesMut, reply: &Reply, request: &Head) {
     out.reserve(request.lines.len() + reply.head.len() + reply.body.len() + 128);
     status_line(out, reply.status);
+    put_reply_fields(out, reply, request);
+    out.put_body(&reply.body);
+}
+
+/// All header fields of a response but Content-Length.
+fn put_reply_fields(out: &mut BytesMut, reply: &Reply, request: &Head) {
     let dialog = request.cseq_method == Method::Invite && (101..300).contains(&reply.status.0);
     let tag = reply.tag.filter(|_| request.to_tag().is_none());
     let mut rest: &[u8] = &request.lines;
@@ -86,7 +92,6 @@ pub fn write_response(out: &mut BytesMut, reply: &Reply, request: &Head) {
         }
     }
     out.put(&reply.head);
-    out.put_body(&reply.body);
 }
 
 /// Writes the answer to a request that could not be read, from what of it can be copied, and says whether there is one to
@@ -129,6 +134,30 @@ impl Outgoing {
         let mut count = Count(0);
         put_request(&mut count, self, "");
         count.0
+    }
+
+    /// Hands over each header field, name and value in order: all but Via and Content-Length, which are those of the
+    /// host's SIP stack. For who has a message type of his own; [`write_request`] is for who has not.
+    pub fn each_field(&self, mut add: impl FnMut(&str, &str)) {
+        let mut out = BytesMut::with_capacity(self.head.len() + self.target.0.len() + 128);
+        put_request_fields(&mut out, self);
+        each_field(&out, &mut add);
+    }
+}
+
+impl Reply {
+    /// Hands over each header field, name and value in order: all but Content-Length. Via, From, To with its tag, Call-ID,
+    /// CSeq and, where a dialog may come of it, Record-Route are those of the request, as in [`write_response`].
+    pub fn each_field(&self, request: &Head, mut add: impl FnMut(&str, &str)) {
+        let mut out = BytesMut::with_capacity(self.head.len() + request.lines.len() + 64);
+        put_reply_fields(&mut out, self, request);
+        each_field(&out, &mut add);
+    }
+}
+
+fn each_field(fields: &[u8], add: &mut impl FnMut(&str, &str)) {
+    for (name, value) in lines(fields).filter_map(line) {
+        add(utf8(name), utf8(value));
     }
 }
 
@@ -211,10 +240,15 @@ fn hex<const N: usize>(number: u64) -> [u8; N] {
 
 fn put_request(out: &mut impl Sink, request: &Outgoing, vias: &str) {
     put_request_line(out, request, request.method, vias);
+    put_request_fields(out, request);
+    out.put_body(&request.body);
+}
+
+/// All header fields of a request but Via and Content-Length.
+fn put_request_fields(out: &mut impl Sink, request: &Outgoing) {
     let rest = put_identity(out, request, None);
     out.put_cseq(request.cseq, request.method);
     out.put(rest);
-    out.put_body(&request.body);
 }
 
 /// A request that follows another one in its transaction: what names the dialog and the way is taken over.

@@ -221,3 +221,53 @@ fn what_cannot_be_read_is_refused_if_it_can_be_answered() {
     assert!(refuse("\n\n").is_none());
     assert!(refuse("garbage").is_none());
 }
+
+/// What a host with a message type of its own is given is what would be written.
+#[test]
+fn each_field_is_handed_over_as_it_would_be_written() {
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let kept = |head: &simple_im::Head, left: &[&str]| -> Vec<_> {
+        let fields = head.headers().filter(|(name, _)| !left.contains(name));
+        fields.map(|(name, value)| pair(name, value)).collect()
+    };
+    let asked =
+        request(&message_with("Record-Route: <sip:p;lr>\nFoo: y").replace("MESSAGE", "INVITE"));
+    for outgoing in [fresh_invite(), dialog_invite()] {
+        let written = request(&text(|out| sip::write_request(out, &outgoing, VIA)));
+        let mut fields = Vec::new();
+        outgoing.each_field(|name, value| fields.push(pair(name, value)));
+        assert_eq!(fields, kept(&written.head, &["Via", "Content-Length"]));
+        // It is a request again where a stack adds its own.
+        let fields = fields.iter().map(|(name, value)| (&**name, &**value));
+        let via = [("Via", "SIP/2.0/TCP h;branch=z9hG4bK1")];
+        let (method, uri) = (outgoing.method.as_str(), outgoing.target.as_str());
+        let again = simple_im::Request::build(
+            method,
+            uri,
+            via.into_iter().chain(fields),
+            outgoing.body.clone(),
+        );
+        let again = again.unwrap();
+        assert_eq!(
+            (again.head.from(), again.head.to()),
+            (written.head.from(), written.head.to())
+        );
+        assert_eq!(
+            again.body.whole().as_ptr(),
+            outgoing.body.as_ptr(),
+            "no copy"
+        );
+    }
+    for (status, tag) in [(200, Some(Tag(1))), (404, Some(Tag(1))), (100, None)] {
+        let reply = Reply {
+            status: Status(status),
+            tag,
+            head: crlf("Contact: <sip:me@h>\nServer: a: b\n"),
+            body: Bytes::from_static(b"x"),
+        };
+        let written = response(&text(|out| sip::write_response(out, &reply, &asked.head)));
+        let mut fields = Vec::new();
+        reply.each_field(&asked.head, |name, value| fields.push(pair(name, value)));
+        assert_eq!(fields, kept(&written.head, &["Content-Length"]));
+    }
+}
