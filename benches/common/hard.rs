@@ -5,7 +5,7 @@ use std::hint::black_box;
 use bytes::{Bytes, BytesMut};
 use simple_im::wire::mime::{OutPart, body, write_mixed};
 use simple_im::wire::msrp::{Decoder, Piece};
-use simple_im::wire::sip::parse;
+use simple_im::wire::sip::{Stream, parse};
 use simple_im::wire::{composing, conference, cpim, imdn, lists, sdp};
 use simple_im::{Address, Limits, Uri};
 
@@ -49,6 +49,63 @@ pub(crate) const CASES: &[Case] = &[
         most: 1 << 15,
         input: |size| message(&around("Contact: \"", "\\\"", "\" <sip:a@h>", size), ""),
         read: sip,
+    },
+    Case {
+        name: "sip: one long line",
+        most: 1 << 15,
+        input: |size| message(&around("Subject: ", "x", "", size), ""),
+        read: sip,
+    },
+    Case {
+        name: "sip: commas",
+        most: 1 << 15,
+        input: |size| message(&around("Record-Route: <sip:h>", ",", "", size), ""),
+        read: sip,
+    },
+    Case {
+        name: "sip: header fields",
+        most: 1 << 10,
+        input: |size| message(&around("A: b", "\r\nA: b", "", size), ""),
+        read: sip,
+    },
+    Case {
+        name: "sip: vias",
+        most: 1 << 15,
+        input: |size| message(&around("v: SIP/2.0/UDP h", ", SIP/2.0/UDP h", "", size), ""),
+        read: sip,
+    },
+    Case {
+        name: "sip: parameters of the Request-URI",
+        most: 1 << 12,
+        input: |size| {
+            let uri = around("MESSAGE sip:b@h", ";%61=b", " SIP/2.0", size);
+            let rest = message(b"Subject: x", "");
+            [
+                &uri[..],
+                rest.strip_prefix(b"MESSAGE sip:b@h SIP/2.0")
+                    .expect("its start"),
+            ]
+            .concat()
+        },
+        read: sip,
+    },
+    Case {
+        name: "sip: an escape in each octet of a name",
+        most: 1 << 15,
+        input: |size| message(&around("Contact: \"", "\\a", "\" <sip:a@h>", size), ""),
+        read: sip,
+    },
+    Case {
+        name: "sip: a stream, octet by octet",
+        most: 1 << 15,
+        input: |size| message(&around("Subject: ", "x\r\n ", "x", size), ""),
+        read: stream,
+    },
+    Case {
+        name: "sip: keep-alives",
+        most: 1 << 15,
+        input: |size| around("", "\r\n", "", size),
+        read: stream,
     },
     Case {
         name: "uri: parameters",
@@ -297,10 +354,29 @@ fn sip(input: &[u8]) -> usize {
                 .contact()
                 .is_some_and(|contact| contact.feature("isfocus"));
             let address = head.header("Contact").and_then(Address::read);
-            1 + routes + usize::from(feature) + usize::from(address.is_some())
+            let name = head
+                .contact()
+                .map_or(0, |contact| contact.display_name().len());
+            1 + routes
+                + head.vias().count()
+                + name
+                + usize::from(feature)
+                + usize::from(address.is_some())
         }
         _ => 0,
     }
+}
+
+/// As from the slowest of peers.
+fn stream(input: &[u8]) -> usize {
+    let (mut stream, mut buffer, mut found) = (Stream::new(1 << 17), BytesMut::new(), 0);
+    for octet in input {
+        buffer.extend_from_slice(&[*octet]);
+        while stream.next(&mut buffer).expect("a message").is_some() {
+            found += 1;
+        }
+    }
+    found
 }
 
 fn uri(input: &[u8]) -> usize {

@@ -3,19 +3,24 @@
 use bytes::{Bytes, BytesMut};
 use simple_im::wire::mime::{OutPart, body, write_mixed};
 use simple_im::wire::sip::{
-    Message, frame, parse, parse_request, parse_response, write_refusal, write_request,
-    write_response,
+    Arrived, MAX_FIELDS, Message, Stream, frame, keep_alive, parse, parse_request, parse_response,
+    write, write_refusal, write_request, write_response,
 };
 use simple_im::{
-    Body, ClientTxn, Head, Limits, Method, Outgoing, Profile, Reply, Request, Response, Status,
-    Tag, Uri,
+    Address, Body, ClientTxn, Head, Limits, Method, Outgoing, Profile, Reply, Request, Response,
+    Status, Tag, Uri,
 };
 
 /// Reads `data` as a datagram and as a stream, asks everything, writes it again and reads that.
 pub fn check(data: &[u8]) {
     stream(data);
+    pieces(data);
     let input = Bytes::copy_from_slice(data);
-    match parse(&input) {
+    let parsed = parse(&input);
+    if let Ok(message) = &parsed {
+        written(message);
+    }
+    match parsed {
         Ok(Message::Request(request)) => {
             ask(&request.head, &request.body);
             uri(request.uri.as_str());
@@ -27,7 +32,15 @@ pub fn check(data: &[u8]) {
             ask(&response.head, &response.body);
             let headers = response.head.headers();
             let again = Response::build(response.status, headers, response.body.whole().clone());
-            same(&response.head, &again.expect("its own pieces").head);
+            let again = again.expect("its own pieces");
+            let again = again
+                .with_reason(response.reason())
+                .expect("its own phrase");
+            assert_eq!(
+                (again.status, again.reason()),
+                (response.status, response.reason())
+            );
+            same(&response.head, &again.head);
         }
         Err(flaw) => {
             assert!(flaw.at <= data.len(), "{flaw} lies outside");
@@ -48,9 +61,61 @@ fn stream(data: &[u8]) {
     assert_eq!(frame(&whole[..end - 1], LIMIT), Ok(None));
 }
 
+/// What a stream brings does not depend on the pieces in which it comes, and is what frames find.
+fn pieces(data: &[u8]) {
+    const LIMIT: usize = 65_536;
+    let arrives = |size: usize| {
+        let (mut stream, mut input) = (Stream::new(LIMIT), BytesMut::new());
+        let (mut pings, mut messages) = (0, Vec::new());
+        for piece in data.chunks(size) {
+            input.extend_from_slice(piece);
+            loop {
+                match stream.next(&mut input) {
+                    Ok(Some(Arrived::Message(message))) => messages.push(message),
+                    Ok(Some(_)) => pings += 1,
+                    Ok(None) => break,
+                    Err(flaw) => return (pings, messages, Some((flaw.what, flaw.status))),
+                }
+            }
+        }
+        (pings, messages, None)
+    };
+    let whole = arrives(data.len().max(1));
+    assert_eq!(arrives(7), whole);
+    assert_eq!(arrives(1), whole);
+    let mut rest = data;
+    for message in &whole.1 {
+        let end = frame(rest, LIMIT).expect("a message").expect("all of it");
+        assert_eq!(&rest[keep_alive(rest)..end], message);
+        rest = &rest[end..];
+    }
+}
+
+/// What is written of a message is the same message; only a length may be new.
+fn written(message: &Message) {
+    let mut out = BytesMut::new();
+    write(&mut out, message);
+    let octets = out.freeze();
+    let again = parse(&octets).expect("we wrote it");
+    let head = match message {
+        Message::Request(request) => &request.head,
+        Message::Response(response) => &response.head,
+    };
+    if head.header("Content-Length").is_some() {
+        assert_eq!(&again, message);
+    }
+    let mut twice = BytesMut::new();
+    write(&mut twice, &again);
+    assert_eq!(twice, octets);
+    assert_eq!(frame(&octets, usize::MAX), Ok(Some(octets.len())));
+}
+
 fn ask(head: &Head, body: &Body) {
-    assert!(head.headers().count() <= simple_im::wire::sip::MAX_FIELDS);
+    assert!(head.headers().count() <= MAX_FIELDS);
+    views(head);
     for address in [head.from(), head.to()].into_iter().chain(head.contact()) {
+        assert_eq!(Address::read(&address.to_string()), Some(address));
+        let _ = (address.display_name(), address.features().count());
         let _ = (address.tag(), address.feature("isfocus"));
         uri(address.uri);
     }
@@ -75,6 +140,65 @@ fn ask(head: &Head, body: &Body) {
     if parts.len() > 1 {
         mixed(parts);
     }
+}
+
+/// What is read on demand agrees with what is noted, and with the lines.
+fn views(head: &Head) {
+    assert_eq!(head.from_tag(), head.from().tag());
+    assert_eq!(head.to_tag(), head.to().tag());
+    for name in [
+        "Via",
+        "From",
+        "To",
+        "Call-ID",
+        "CSeq",
+        "Contact",
+        "Route",
+        "Supported",
+    ] {
+        let by_search = head.headers().filter(|(found, _)| {
+            let compact = match name {
+                "Via" => "v",
+                "From" => "f",
+                "To" => "t",
+                "Call-ID" => "i",
+                "Contact" => "m",
+                "Supported" => "k",
+                other => other,
+            };
+            found.eq_ignore_ascii_case(name) || found.eq_ignore_ascii_case(compact)
+        });
+        assert!(head.fields(name).eq(by_search.map(|(_, value)| value)));
+    }
+    for via in head.vias() {
+        assert!(!via.transport.is_empty() && !via.host.is_empty());
+        let _ = (
+            via.branch(),
+            via.received(),
+            via.rport(),
+            via.maddr(),
+            via.ttl(),
+        );
+    }
+    let _ = (
+        head.rseq(),
+        head.rack(),
+        head.reasons().count(),
+        head.date(),
+    );
+    if let Ok(Some(replaces)) = head.replaces() {
+        let text = replaces.to_string();
+        let again = simple_im::wire::sip::Replaces::read(&text);
+        assert_eq!(again, Some(replaces));
+    }
+    let _ = (head.referred_by(), head.privacy_values().count());
+    for predicate in head.accept_contacts().chain(head.reject_contacts()) {
+        let _ = (predicate.is_required(), predicate.is_explicit());
+        let _ = predicate.features().flat_map(|it| it.values()).count();
+    }
+    let _ = (head.event(), head.subscription_state(), head.retry());
+    let _ = (head.disposition(), head.expires(), head.preferred().count());
+    let _ = head.request_dispositions().count();
 }
 
 /// Parts that are joined and split again are the same parts.
@@ -111,11 +235,8 @@ fn uri(text: &str) {
 
 /// What a host builds from the pieces is what was read.
 fn rebuilt(request: &Request) {
-    if request.method == Method::Other {
-        return;
-    }
     let again = Request::build(
-        request.method.as_str(),
+        request.method_name(),
         request.uri.as_str(),
         request.head.headers(),
         request.body.whole().clone(),
