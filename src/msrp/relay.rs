@@ -402,12 +402,15 @@ impl Relay {
             {
                 self.log_in(digests, fresh, login, lent)
             }
-            (State::Granted, Event::Timer) => {
-                // The path is good for so much longer, and no timer less runs for any step of this.
-                let left = self.round.valid.map_or(LEAD, |valid| lead(seconds(valid)));
-                lent.actions.push(Action::StartTimer(left));
-                self.begin(lent)
-            }
+            (State::Granted, Event::Timer) => match self.round.valid {
+                // The path is good for so much longer: one timer for all the steps that this takes.
+                Some(valid) => {
+                    lent.actions.push(Action::StartTimer(lead(seconds(valid))));
+                    self.begin(lent)
+                }
+                // It was stopped.
+                None => State::Granted,
+            },
             (State::Connecting | State::Awaiting(..) | State::Asking(..), Event::Timer) => {
                 let why = if self.granted {
                     Why::Expired
@@ -688,3 +691,7 @@ const fn seconds(number: u32) -> Duration {
 fn lead(valid: Duration) -> Duration {
     LEAD.min(valid / 2)
 }
+
+#[cfg(test)]
+#[path = "../states/relay.rs"]
+pub(crate) mod states;

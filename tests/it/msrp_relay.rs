@@ -311,7 +311,9 @@ fn a_relay_may_grant_without_a_password() {
     );
     // Without a word of how long, it is for as long as the connection.
     let lines = format!("Use-Path: {ONE}\n");
-    assert_eq!(awaiting().answer(200, &lines), "-, granted one for ever");
+    let mut it = awaiting();
+    assert_eq!(it.answer(200, &lines), "-, granted one for ever");
+    assert_eq!(it.hear(Event::Timer), "", "it was stopped");
 }
 
 #[test]
