@@ -81,7 +81,9 @@ fn address(line: &str) {
     assert_eq!((again.uri, again.params), (found.uri, found.params));
     let quoted = format!("{} {bracketed}", quote(&found.display_name()));
     let again = Address::read(&quoted).expect("the same with quotes");
-    assert_eq!(again.display_name(), found.display_name());
+    // No quoted string holds a line break.
+    let held = found.display_name().replace(['\r', '\n'], " ");
+    assert_eq!(again.display_name(), held);
     let _ = (found.tag(), found.feature("isfocus"));
     if let Ok(uri) = Uri::copy(found.uri) {
         ask(&uri);

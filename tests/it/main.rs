@@ -25,6 +25,7 @@ mod program;
 mod second;
 mod terminating;
 mod transcripts;
+mod wire_conference;
 mod wire_cpim;
 mod wire_lists;
 mod wire_mime;

@@ -407,6 +407,41 @@ fn a_session_description_is_found_wherever_it_is_nested() {
 }
 
 #[test]
+fn a_boundary_has_at_most_seventy_characters() {
+    let split = |boundary: &str, param: &str| {
+        let content = format!("--{boundary}\r\n\r\nx\r\n--{boundary}--");
+        let found = body(&format!("multipart/mixed;boundary={param}"), &content);
+        found.parts().map(<[Part]>::len).map_err(|flaw| flaw.what)
+    };
+    let long = "b".repeat(70);
+    assert_eq!(split(&long, &long), Ok(1));
+    let longer = "b".repeat(71);
+    assert_eq!(
+        split(&longer, &longer),
+        Err("multipart without usable boundary")
+    );
+    // Every character that RFC 2046 has, and a quoted pair that stands for one.
+    let odd = "'()+_,-./:=? x";
+    assert_eq!(split(odd, &format!("\"{odd}\"")), Ok(1));
+    assert_eq!(split("b1", "\"\\b\\1\""), Ok(1));
+}
+
+#[test]
+fn every_prefix_of_a_body_is_refused_or_has_fewer_parts() {
+    let (inner, inside) = wrap("related", "in", &[("X: y\r\n", "one"), ("", "two")]);
+    let lines = format!("Content-Type: {inner}\r\n");
+    let (kind, content) = wrap("mixed", "out", &[("", "zero"), (&lines, &inside)]);
+    assert_eq!(body(&kind, &content).tree().unwrap().leaves().count(), 3);
+    for end in 1..content.len() {
+        let flaw = body(&kind, &content[..end]).tree().unwrap_err();
+        assert!(
+            flaw.at <= end && flaw.status == Status(400),
+            "{end}: {flaw}"
+        );
+    }
+}
+
+#[test]
 fn cc_94_a_nested_multipart_stays_one_part() {
     let inner = "--in\r\n\r\nx\r\n--in--\r\n";
     let kind = "multipart/alternative;boundary=in";
