@@ -187,6 +187,31 @@ fn references_and_names_are_kept_with_the_lists_that_they_are_in() {
 }
 
 #[test]
+fn no_entry_is_lost_for_being_in_no_list() {
+    let entries = ["sip:a@h", "sip:b@h", "sip:c@h"].map(|uri| entry(uri, TO, false));
+    let read = |list: &UriList| {
+        let mut out = BytesMut::new();
+        lists::write(&mut out, list);
+        lists::parse(&out, &Limits::default()).unwrap()
+    };
+    let mut loose = UriList::default();
+    loose.entries = entries.to_vec();
+    assert_eq!(read(&loose), UriList::from(entries.to_vec()));
+    loose.lists.push(List {
+        entries: 1..2,
+        ..List::default()
+    });
+    let found = read(&loose);
+    assert_eq!(found.entries, entries);
+    let places: Vec<_> = found
+        .lists
+        .iter()
+        .map(|list| list.entries.clone())
+        .collect();
+    assert_eq!(places, [0..1, 1..2, 2..3]);
+}
+
+#[test]
 fn a_history_says_how_many_stay_anonymous() {
     let found = parse(HISTORY).unwrap();
     let counts: Vec<_> = (0..4)

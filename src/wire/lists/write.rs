@@ -1,5 +1,7 @@
 //! URI-lists written.
 
+use core::ops::Range;
+
 use bytes::{BufMut, BytesMut};
 
 use super::{
@@ -60,7 +62,8 @@ pub fn write_history(out: &mut BytesMut, entries: &[Entry]) -> bool {
     true
 }
 
-/// Writes a whole document: lists within lists, references, names and counts.
+/// Writes a whole document: lists within lists, references, names and counts. Entries that are in no list are
+/// written in one of their own.
 pub fn write(out: &mut BytesMut, list: &UriList) {
     let counts = |place: usize| list.note(place).is_some_and(|note| note.count.is_some());
     let marked =
@@ -72,9 +75,13 @@ pub fn write(out: &mut BytesMut, list: &UriList) {
         next: 0,
         references: list.references.as_slice(),
     };
-    while writer.next < list.lists.len() {
+    let mut done = 0;
+    while let Some(next) = list.lists.get(writer.next) {
+        writer.loose(done..next.entries.start);
+        done = next.entries.end;
         writer.list();
     }
+    writer.loose(done..list.entries.len());
     out.put_slice(b"</resource-lists>");
 }
 
@@ -130,6 +137,14 @@ impl Writer<'_> {
         }
         own.iter().for_each(|reference| self.reference(reference));
         line(self.out, "</list>");
+    }
+
+    fn loose(&mut self, entries: Range<usize>) {
+        if !entries.is_empty() {
+            line(self.out, "<list>");
+            entries.for_each(|place| self.entry(place));
+            line(self.out, "</list>");
+        }
     }
 
     fn entry(&mut self, place: usize) {
