@@ -256,6 +256,19 @@ fn the_root_is_the_first_part_or_the_one_that_start_names() {
     );
 }
 
+#[test]
+fn what_is_malformed_is_never_passed_over() {
+    let (inner, inside) = wrap("related", "r", &[("", "x")]);
+    let lines = format!(
+        "Content-Type: {inner};start=\"<none@h>\"\r\nContent-Disposition: render;handling=optional\r\n"
+    );
+    for outer in ["mixed", "alternative", "related"] {
+        let (kind, content) = wrap(outer, "o", &[("", "one"), (&lines, &inside)]);
+        let at = content.find("Content-Type: multipart/related").unwrap();
+        assert_eq!(chosen(&kind, &content), Err((at, 400)), "{outer}");
+    }
+}
+
 /// What is chosen by who understands text and pictures, as contents.
 fn chosen(kind: &str, content: &str) -> Result<Vec<String>, (usize, u16)> {
     let tree = body(kind, content).tree().unwrap();

@@ -317,21 +317,7 @@ impl Tree {
                 let mut others = children.iter().filter(|child| **child != root);
                 others.try_for_each(|child| self.choose(*child, understands, chosen))
             }),
-            Some(Multipart::Alternative) => {
-                let mut best = self.children(place).into_iter().rev();
-                let best = best.find(|child| {
-                    let found = self.choose(*child, understands, chosen);
-                    let is_something = found.is_ok() && chosen.len() > before;
-                    if !is_something {
-                        chosen.truncate(before);
-                    }
-                    is_something
-                });
-                best.map(drop).ok_or(Flaw {
-                    status: Status(415),
-                    ..flaw(node.at, "no alternative is understood")
-                })
-            }
+            Some(Multipart::Alternative) => self.choose_last(place, understands, chosen),
         };
         match result {
             // What need not be understood is passed over as a whole. What is malformed never is.
@@ -341,6 +327,30 @@ impl Tree {
             }
             result => result,
         }
+    }
+
+    /// Takes the last alternative of which anything is understood.
+    fn choose_last<'a>(
+        &'a self,
+        place: usize,
+        understands: &dyn Fn(&Part) -> bool,
+        chosen: &mut Chosen<'a>,
+    ) -> Result<(), Flaw> {
+        let before = chosen.len();
+        for child in self.children(place).into_iter().rev() {
+            match self.choose(child, understands, chosen) {
+                Ok(()) if chosen.len() > before => return Ok(()),
+                Err(flaw) if flaw.status != Status(415) => return Err(flaw),
+                _ => chosen.truncate(before),
+            }
+        }
+        Err(Flaw {
+            status: Status(415),
+            ..flaw(
+                self.nodes.get(place).map_or(0, |node| node.at),
+                "no alternative is understood",
+            )
+        })
     }
 
     /// The parts that are wanted, wherever they are; of alternatives those of the last that has one.
