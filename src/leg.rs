@@ -277,10 +277,7 @@ impl Call {
                 match wait {
                     None => self.refresh_due(&mut up, cx),
                     // No INVITE of ours while one of the peer's is under way (RFC 3261 §14.1).
-                    Some(_) if matches!(up.refresh, Refresh::On { ours: true }) => {
-                        up.refresh_later(cx.config.limits.t2, cx);
-                    }
-                    Some(_) => {}
+                    Some(_) => up.refresh_later(cx.config.limits.t2, cx),
                 }
                 (held(up, wait), Upcall::Nothing)
             }
@@ -289,11 +286,11 @@ impl Call {
                 self.over(up, wait, Outcome::Failed(Failure::ConnectionLost), None, cx)
             }
             Event::Response(txn, response) => {
-                let verdict = self.refreshed(&mut up, txn, Ok(response), cx);
+                let verdict = self.refreshed(&mut up, &wait, txn, Ok(response), cx);
                 self.judged(up, wait, verdict, cx)
             }
             Event::TxnFailed(txn, why) => {
-                let verdict = self.refreshed(&mut up, txn, Err(why), cx);
+                let verdict = self.refreshed(&mut up, &wait, txn, Err(why), cx);
                 self.judged(up, wait, verdict, cx)
             }
             event @ (Event::Ack(_)

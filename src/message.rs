@@ -121,6 +121,12 @@ impl Methods {
         Self(self.0 | (1 << method as u16))
     }
 
+    /// The set without a method.
+    #[must_use]
+    pub const fn without(self, method: Method) -> Self {
+        Self(self.0 & !(1 << method as u16))
+    }
+
     /// Whether the method is in the set.
     pub const fn has(self, method: Method) -> bool {
         self.0 & (1 << method as u16) != 0

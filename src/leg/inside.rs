@@ -281,6 +281,7 @@ impl Call {
     pub(super) fn refreshed(
         &mut self,
         up: &mut Up,
+        wait: &Option<AckWait>,
         txn: ClientTxn,
         answer: Result<&Response, TxnError>,
         cx: &mut Context<'_>,
@@ -318,8 +319,15 @@ impl Call {
                     self.refresh(up, method, cx);
                 }
             }
-            // The peer knows no UPDATE after all (CC-21).
-            (405 | 501, _) if method == Method::Update => self.refresh(up, Method::Invite, cx),
+            // The peer knows no UPDATE after all (CC-21), and is not asked for one again.
+            (405 | 501, _) if method == Method::Update => {
+                self.allowed = self.allowed.map(|allowed| allowed.without(Method::Update));
+                match wait {
+                    None => self.refresh(up, Method::Invite, cx),
+                    // Not while an INVITE of the peer's is under way (RFC 3261 §14.1).
+                    Some(_) => up.refresh_later(cx.config.limits.t2, cx),
+                }
+            }
             // Two requests have met: the owner of the Call-ID waits longer (RFC 3261 §14.1, CC-11).
             (491, _) => {
                 let tens = match up.role {
@@ -439,7 +447,8 @@ impl Up {
     }
 
     pub(super) fn refresh_later(&mut self, after: Duration, cx: &mut Context<'_>) {
-        if let Refreshing::No | Refreshing::Later = self.refreshing {
+        let ours = matches!(self.refresh, Refresh::On { ours: true });
+        if let (true, Refreshing::No | Refreshing::Later) = (ours, self.refreshing) {
             cx.start(Timer::Retry, after);
             self.refreshing = Refreshing::Later;
         }

@@ -627,3 +627,6 @@ fn commands() -> Vec<Row<Scene>> {
         }),
     ])
 }
+
+#[path = "refresher.rs"]
+mod refresher;

@@ -227,14 +227,14 @@ fn tried<S: Subject>(scene: &S, row: &Row<S>, states: &[Known]) -> Cell {
     // However often it happens, the machine holds no more than its bounds say. A counter has a digit more
     // now and then.
     let again = |trial: &mut S| {
-        for _ in 0..50 {
+        for _ in 0..20 {
             let _ = (row.run)(trial);
         }
         format!("{:?}", trial.machine()).len()
     };
     let (before, after) = (again(&mut trial), again(&mut trial));
     assert!(
-        row.once || after < before + 50,
+        row.once || after < before + 20,
         "{name}: {}: from {before} to {after}",
         row.name
     );
