@@ -506,3 +506,7 @@ fn stop_waiting(progress: Progress, cx: &mut Context<'_>) {
         cx.stop(Timer::SuccessReport);
     }
 }
+
+#[cfg(test)]
+#[path = "states/originating.rs"]
+pub(crate) mod states;

@@ -251,3 +251,7 @@ const FOREIGN: Refused<'static> = Refused {
     warning: Some((399, "Function not allowed")),
     ..Refused::plain(488)
 };
+
+#[cfg(test)]
+#[path = "states/terminating.rs"]
+pub(crate) mod states;

@@ -110,6 +110,14 @@ impl Desk {
         })
     }
 
+    /// The tag of the dialog that was opened, if one was.
+    pub(crate) fn opened(&self) -> Option<String> {
+        self.done.iter().rev().find_map(|(_, action)| match action {
+            Action::Opened(keys) => keys.dialog.map(|tag| format!("{tag}")),
+            _ => None,
+        })
+    }
+
     /// What was done since then, in a word or two each. Timers that the next state does not have are
     /// stopped on the way: that goes without saying.
     pub(crate) fn since(&self, then: usize, next: &BTreeSet<Timer>) -> Vec<String> {

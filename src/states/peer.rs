@@ -6,7 +6,7 @@ use alloc::string::String;
 use bytes::Bytes;
 
 use crate::wire::sip::{parse_request, parse_response};
-use crate::{Method, Request, Response};
+use crate::{ByteRange, FailureReport, Method, ReportHead, Request, Response, SendHead};
 
 /// What a peer knows of a dialog.
 #[derive(Clone, Debug)]
@@ -87,6 +87,58 @@ impl Peer {
             described(lines, body),
         );
         parse_response(&Bytes::from(text)).unwrap()
+    }
+}
+
+/// What bob offers for a large message.
+pub(crate) const OFFER: &str = "v=0\r\n\
+    o=bob 1 1 IN IP4 192.0.2.20\r\n\
+    s=-\r\n\
+    c=IN IP4 192.0.2.20\r\n\
+    t=0 0\r\n\
+    m=message 8888 TCP/MSRP *\r\n\
+    a=path:msrp://192.0.2.20:8888/9di4eae923wzdkk31;tcp\r\n\
+    a=setup:active\r\n\
+    a=accept-types:text/plain\r\n\
+    a=sendonly\r\n";
+/// What he answers.
+pub(crate) const ANSWER: &str = "v=0\r\n\
+    o=bob 1 1 IN IP4 192.0.2.20\r\n\
+    s=-\r\n\
+    c=IN IP4 192.0.2.20\r\n\
+    t=0 0\r\n\
+    m=message 8888 TCP/MSRP *\r\n\
+    a=path:msrp://192.0.2.20:8888/9di4eae923wzdkk31;tcp\r\n\
+    a=setup:passive\r\n\
+    a=accept-types:text/plain\r\n\
+    a=recvonly\r\n";
+
+/// The head of a SEND of his, which asks for everything.
+pub(crate) fn send_head(message: &str) -> SendHead<'_> {
+    SendHead {
+        message,
+        range: ByteRange {
+            start: 1,
+            end: None,
+            total: None,
+        },
+        success: true,
+        failure: FailureReport::Yes,
+        content_type: Some("text/plain"),
+        mime: "Content-Type: text/plain\r\n",
+    }
+}
+
+/// The head of a REPORT of his on a whole message.
+pub(crate) fn report_head(message: &str, size: u64, status: u16) -> ReportHead<'_> {
+    ReportHead {
+        message,
+        range: ByteRange {
+            start: 1,
+            end: Some(size),
+            total: Some(size),
+        },
+        status,
     }
 }
 

@@ -1,4 +1,5 @@
 //! The session timer of a leg against a list of deadlines.
+#![allow(clippy::indexing_slicing)]
 
 use alloc::collections::BTreeMap;
 
@@ -72,14 +73,18 @@ fn step() -> impl Strategy<Value = Step> {
     let method = prop::sample::select(Vec::from([Method::Invite, Method::Update]));
     // A peer that does not support the timer and names a small interval is a proxy's; that has tests of its own.
     let expires = prop_oneof![4 => seconds(), 1 => prop::sample::select(Vec::from([1u32, 60, 89]))];
-    let timed = (expires, refresher(), prop::option::of(seconds()), any::<bool>()).prop_map(
-        |(seconds, refresher, min_se, supported)| Timed {
+    let timed = (
+        expires,
+        refresher(),
+        prop::option::of(seconds()),
+        any::<bool>(),
+    )
+        .prop_map(|(seconds, refresher, min_se, supported)| Timed {
             seconds,
             refresher,
             min_se,
             supported: supported || seconds < 90,
-        },
-    );
+        });
     let granted = prop::option::weighted(
         0.9,
         (
@@ -177,7 +182,7 @@ impl Naive {
 
     fn theirs(&mut self, now: u128, method: Method, timed: Option<Timed>, knows: Knows) {
         let invite = method == Method::Invite;
-        if (invite && self.unacked) || (invite && self.pending == Some(Method::Invite)) {
+        if invite && (self.unacked || self.pending == Some(Method::Invite)) {
             return;
         }
         let granted = match timed {
@@ -266,7 +271,12 @@ struct Real {
     timers: BTreeMap<Timer, u128>,
 }
 
-const TIMERS: [Timer; 4] = [Timer::Refresh, Timer::Expiry, Timer::Retry, Timer::FinalWait];
+const TIMERS: [Timer; 4] = [
+    Timer::Refresh,
+    Timer::Expiry,
+    Timer::Retry,
+    Timer::FinalWait,
+];
 
 impl Real {
     /// Takes note of what it did at this time, and returns the refreshes that it sent.
@@ -280,13 +290,19 @@ impl Real {
                 Action::StopTimer(timer) => {
                     self.timers.remove(timer);
                 }
-                Action::SendRequest(request) if request.fresh.is_none() && request.method != Method::Bye => {
+                Action::SendRequest(request)
+                    if request.fresh.is_none() && request.method != Method::Bye =>
+                {
                     let head = core::str::from_utf8(&request.head).unwrap();
                     let value = |name: &str| {
                         let line = head.lines().find_map(|line| line.strip_prefix(name))?;
                         line.split(';').next()?.trim().parse().ok()
                     };
-                    sent.push((request.method, value("Session-Expires:").unwrap(), value("Min-SE:")));
+                    sent.push((
+                        request.method,
+                        value("Session-Expires:").unwrap(),
+                        value("Min-SE:"),
+                    ));
                 }
                 _ => {}
             }
@@ -403,7 +419,7 @@ proptest! {
                     let tens = 10_000_000;
                     let wait = real.timers[&Timer::Retry] - now;
                     let bounds = if called { 0..=200 } else { 210..=400 };
-                    prop_assert!(wait % tens == 0 && bounds.contains(&(wait / tens)), "{}", wait);
+                    prop_assert!(wait.is_multiple_of(tens) && bounds.contains(&(wait / tens)), "{}", wait);
                     *due = now + wait;
                 }
             }

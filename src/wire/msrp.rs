@@ -21,6 +21,8 @@ mod write;
 pub use crate::profile::Tolerance;
 pub use auth::{AuthenticationInfo, Challenge, Credentials};
 pub use decode::Decoder;
+#[cfg(test)]
+pub(crate) use decode::states::machine as states;
 pub use url::{Url, check_path, leftmost, rightmost, urls};
 pub use write::{write_answer, write_end, write_report, write_request, write_response, write_send};
 

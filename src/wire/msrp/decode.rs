@@ -598,3 +598,7 @@ fn span_of(text: &[u8], span: Span) -> &[u8] {
     text.get(start..start + span.len as usize)
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+#[path = "../../states/decoder.rs"]
+pub(crate) mod states;
