@@ -2,6 +2,7 @@
 //!
 //! What each state does with each event is in `docs/states.md`, which is made by trying.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -16,6 +17,7 @@ use crate::{
     Response, ServerTxn, Status, Timer, TxnError,
 };
 
+mod anew;
 mod callee;
 mod caller;
 mod inside;
@@ -104,6 +106,8 @@ struct Up {
     sdp: Bytes,
     /// The origin line of the peer's, to see whether a re-INVITE changes something (G-10).
     origin: Bytes,
+    /// Our second offer, while the session waits for its answer.
+    anew: Option<Box<anew::Anew>>,
 }
 
 /// Which side of the INVITE that made the session we were.
@@ -284,6 +288,10 @@ impl Call {
             // Nobody refreshed it: whatever is under way, it is over (CC-22).
             Event::Timer(Timer::Expiry) if up.refresh != Refresh::Off => {
                 self.over(up, wait, Outcome::Failed(Failure::ConnectionLost), None, cx)
+            }
+            // Nobody answers our second offer (RFC 6714 §4.2).
+            Event::Timer(Timer::Ring) if up.anew.is_some() => {
+                self.over(up, wait, Outcome::Failed(Failure::NotConnected), None, cx)
             }
             Event::Response(txn, response) => {
                 let verdict = self.refreshed(&mut up, &wait, txn, Ok(response), cx);

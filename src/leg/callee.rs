@@ -193,6 +193,7 @@ impl Decision {
             role: Role::Callee,
             sdp,
             origin,
+            anew: None,
         };
         let wait = AckWait::answer(invite, cseq, reply, cx);
         up.agree(granted, Refresher::Uas, cx);

@@ -11,7 +11,7 @@ use crate::action::{Fresh, Keys};
 use crate::compose::Speaker;
 use crate::dialog::Dialog;
 use crate::msrp::{Keep, Session};
-use crate::offer::{self, Concluded, Negotiated, Offered};
+use crate::offer::{self, Concluded, Offered};
 use crate::outcome::of_refusal;
 use crate::profile::Refresher;
 use crate::refresh::{Proposal, Refresh};
@@ -56,7 +56,7 @@ struct Early {
 /// What an answer makes of the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Agreed {
-    media: Negotiated,
+    media: Concluded,
     /// The origin line of the peer's description.
     origin: Bytes,
 }
@@ -225,7 +225,7 @@ impl Call {
         let Invite {
             cseq,
             invitation,
-            mut session,
+            session,
             ask,
             ..
         } = invite;
@@ -245,7 +245,7 @@ impl Call {
                 return (state, Upcall::Left(Outcome::Failed(why)));
             }
         };
-        session.agree(media, self.keep, self.wait, cx);
+        let offered = invitation.offered;
         let mut up = Up {
             dialog,
             session,
@@ -253,14 +253,25 @@ impl Call {
             refreshing: Refreshing::No,
             ask: ask.within(),
             role: Role::Caller,
-            sdp: invitation.offered.sdp.clone(),
+            sdp: offered.sdp.clone(),
             origin,
+            anew: None,
+        };
+        // The 2xx alone says so, whatever a provisional response said (CC-41).
+        let focus = response.head.is_focus();
+        let news = match media {
+            Concluded::Agreed(media) => {
+                up.session.agree(media, self.keep, self.wait, cx);
+                Upcall::Answered { focus }
+            }
+            Concluded::Again => Upcall::Nothing,
         };
         // OC-LM-13.
         up.agree(response.head.session_expires(), Refresher::Uac, cx);
-        // The 2xx alone says so, whatever a provisional response said (CC-41).
-        let focus = response.head.is_focus();
-        (State::Up(up), Upcall::Answered { focus })
+        if news == Upcall::Nothing {
+            self.offer_anew(&mut up, &offered, focus, cx);
+        }
+        (State::Up(up), news)
     }
 
     /// 422: the same call again with a longer interval, while that makes sense (RFC 4028 §7.3).
@@ -336,10 +347,7 @@ impl Invite {
         };
         let answer = part.sdp().map_err(|_| Failure::BadAnswer);
         Some(answer.and_then(|answer| {
-            let offered = &self.invitation.offered;
-            let Concluded::Agreed(media) = offer::conclude(cx.config, offered, &answer)? else {
-                return Err(Failure::BadAnswer);
-            };
+            let media = offer::conclude(cx.config, &self.invitation.offered, &answer)?;
             let origin = Bytes::copy_from_slice(answer.origin().as_bytes());
             Ok(Agreed { media, origin })
         }))

@@ -23,6 +23,10 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     GoesOn,
+    /// The answer to our second offer is there.
+    Agreed {
+        focus: bool,
+    },
     Over,
 }
 
@@ -302,6 +306,8 @@ impl Call {
         };
         up.refreshing = Refreshing::No;
         match (status, answer) {
+            // Without the answer to our second offer there is no session to go on with.
+            (300.., _) if up.anew.is_some() => return Verdict::Over,
             (200..300, Ok(response)) => {
                 // First: the ACK goes to where the peer is now (RFC 3261 §12.2.1.2, CC-13).
                 up.dialog.retarget(&response.head);
@@ -311,6 +317,9 @@ impl Call {
                 }
                 self.learn(&response.head);
                 up.agree(response.head.session_expires(), Refresher::Uac, cx);
+                if let Some(anew) = up.anew.take() {
+                    return self.answered_anew(up, &anew, response, cx);
+                }
             }
             (408 | 481, _) => return Verdict::Over,
             (422, Ok(response)) => {
@@ -352,6 +361,7 @@ impl Call {
     ) -> Step {
         match verdict {
             Verdict::GoesOn => (held(up, wait), Upcall::Nothing),
+            Verdict::Agreed { focus } => (held(up, wait), Upcall::Answered { focus }),
             Verdict::Over => {
                 self.over(up, wait, Outcome::Failed(Failure::ConnectionLost), None, cx)
             }
@@ -461,5 +471,8 @@ impl Up {
             cx.stop(Timer::Retry);
         }
         self.refreshing = Refreshing::No;
+        if self.anew.take().is_some() {
+            cx.stop(Timer::Ring);
+        }
     }
 }

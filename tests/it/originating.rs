@@ -8,6 +8,7 @@ use simple_im::{
 
 use crate::rig::*;
 
+mod cema;
 mod corner;
 mod golden;
 mod large;
