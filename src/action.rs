@@ -1,11 +1,12 @@
 //! What a machine asks its driver to do.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use bytes::Bytes;
 
 use crate::{
-    AskId, ChunkId, ClientTxn, Failure, MessageId, Method, MsrpTxn, Outcome, RecipientId,
+    AskId, ChunkId, ClientTxn, Failure, MessageId, Method, MsrpTxn, Outcome, RecipientId, Response,
     ServerTxn, SessionId, Status, Tag, Token, Uri,
 };
 
@@ -295,6 +296,9 @@ pub enum Notice {
     Ringing,
     /// What became of a message at one recipient: exactly one for each.
     Outcome(MessageId, RecipientId, Outcome),
+    /// A request of ours was refused for good, and this is how: Contacts of a 3xx, Retry-After,
+    /// Warning, Unsupported, Accept. Told by a client just before what it makes of it.
+    Refused(Box<Response>),
     /// This member will be served; told once each, before its outcome (controlling function).
     Member(RecipientId, Uri),
     /// A message that is being sent wants its next octets: at most so many, from this offset on. After a

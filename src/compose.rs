@@ -19,9 +19,6 @@ pub(crate) enum Speaker {
     Focus(Token),
 }
 
-/// The methods that a leg understands (OC-LM-06).
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS, UPDATE";
-
 /// The From of someone who wants to stay unknown (RFC 3323 §4.1.1.3).
 pub(crate) const ANONYMOUS: &str = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
 

@@ -5,6 +5,7 @@
 
 mod dispatch;
 mod outbox;
+mod outside;
 mod timers;
 
 pub use crate::stray::stray;

@@ -100,6 +100,8 @@ struct Up {
     session: Session,
     refresh: Refresh,
     refreshing: Refreshing,
+    /// How often in a row the peer has put our refresh off.
+    put_off: u8,
     ask: Proposal,
     role: Role,
     /// Our session description, for re-INVITEs that change nothing.
@@ -158,9 +160,6 @@ pub(crate) enum Upcall {
 }
 
 type Step = (State, Upcall);
-
-/// The extensions that a dialog of ours understands.
-pub(crate) const SUPPORTED: &[&str] = &["timer"];
 
 impl Leg {
     pub(crate) fn is_closed(&self) -> bool {

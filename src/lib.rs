@@ -86,6 +86,7 @@
 extern crate alloc;
 
 mod action;
+mod capabilities;
 mod compose;
 mod context;
 mod controlling;

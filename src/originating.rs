@@ -6,13 +6,15 @@ mod request;
 pub use draft::{Content, Draft, External, Misuse, Mode, PathKnowledge, Recipient, Target, mode};
 use request::{Message, Settled, settle};
 
+use alloc::boxed::Box;
+
 use crate::leg::{Leg, Upcall, stranger};
 use crate::msrp::{Letter, Upcall as Media};
 use crate::page::{Inbox, Page};
 use crate::profile::SizeBasis;
 use crate::{
     Action, Context, Event, Failure, LegId, Machine, MessageId, Notice, Outcome, RecipientId,
-    Status, Timer,
+    Response, Timer,
 };
 
 /// Sends one message.
@@ -225,6 +227,9 @@ impl Originating {
                 };
             }
         }
+        if let Some(response) = last.response {
+            explain(response, cx);
+        }
         message.told(last.outcome, Open::No).tell(cx)
     }
 
@@ -242,8 +247,16 @@ impl Originating {
             }
         } else {
             let upcall = leg.handle(event, cx);
-            if let (Upcall::Page(txn), Event::Request(_, request)) = (&upcall, event) {
-                self.inbox.arrive(*txn, request, cx);
+            match (&upcall, event) {
+                (Upcall::Page(txn), Event::Request(_, request)) => {
+                    self.inbox.arrive(*txn, request, cx);
+                }
+                (Upcall::Left(_), Event::Response(_, response))
+                    if progress == Progress::Calling =>
+                {
+                    explain(response, cx);
+                }
+                _ => {}
             }
             progress = message.step(&mut leg, progress, upcall, cx);
         }
@@ -476,9 +489,7 @@ impl Message {
     fn told(&self, outcome: Outcome, leg: Open) -> Told {
         let outcome = match (&self.target, outcome) {
             // A server that does not serve lists says 403 and no more (D-21). It may say the same of anonymity.
-            (Settled::List(_), Outcome::Failed(Failure::Status(Status(403))))
-                if !self.anonymous =>
-            {
+            (Settled::List(_), Outcome::Failed(Failure::Forbidden)) if !self.anonymous => {
                 Outcome::Failed(Failure::ListUnsupported)
             }
             _ => outcome,
@@ -498,6 +509,13 @@ fn confirmed(focus: bool) -> Outcome {
         Outcome::AcceptedByServer
     } else {
         Outcome::Delivered
+    }
+}
+
+/// Hands a final refusal over: where else to try, when, and what was wrong.
+fn explain(response: &Response, cx: &mut Context<'_>) {
+    if response.status.0 >= 300 {
+        cx.act(Action::Tell(Notice::Refused(Box::new(response.clone()))));
     }
 }
 

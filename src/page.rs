@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use crate::capabilities::Ability;
 use crate::compose::Speaker;
 use crate::leg::{Refused, reply_lines};
 use crate::outcome::of_message;
@@ -188,12 +189,7 @@ fn refuse(refused: Refused<'_>, txn: ServerTxn, cx: &mut Context<'_>) {
 
 /// What every receiver of a page checks, in order: Require (CC-107), then the types of its parts (CC-106).
 fn check<'r>(request: &'r Request, cx: &Context<'_>) -> Result<(), Refused<'r>> {
-    if request.head.unsupported_by(&["timer"]).next().is_some() {
-        return Err(Refused {
-            unsupported: Some((&request.head, &["timer"])),
-            ..Refused::plain(420)
-        });
-    }
+    Ability::Page.suits(&request.head, &cx.config.profile)?;
     readable(request)?;
     let parts = request.body.parts().map_err(|_| Refused::plain(400))?;
     let foreign = |part: &&Part| !part.handling_optional() && !takes(&cx.config.account, part);

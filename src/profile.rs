@@ -66,6 +66,18 @@ pub enum LmFeatureTag {
     ContactAndAcceptContact,
 }
 
+/// Reliable provisional responses (RFC 3262, section 3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Prack {
+    /// A caller does not speak of them; a callee refuses who requires them with 420.
+    Off,
+    /// A caller understands them; a callee sends them to whom requires them.
+    Supported,
+    /// A caller requires them; a callee sends them to whoever understands them, and refuses the others with 421.
+    Required,
+}
+
 /// Who refreshes the session (RFC 4028 §7.1, D-12), as seen in one transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refresher {
@@ -248,6 +260,10 @@ pub struct Profile {
     pub anonymous_status: u16,
     /// Whether an offer without `a=accept-types` is taken as `*`.
     pub accept_types_missing: bool,
+    /// Reliable provisional responses to our INVITEs.
+    pub prack_caller: Prack,
+    /// Reliable provisional responses of ours.
+    pub prack_callee: Prack,
     /// Whether the description in a 2xx counts although a provisional response had another one, as
     /// broken peers need it. By RFC 3261 §13.2.1 the first is the answer (CC-17).
     pub answer_from_2xx: bool,
@@ -300,6 +316,8 @@ impl Profile {
             size_exceeded_warning: true,
             anonymous_status: 403,
             accept_types_missing: true,
+            prack_caller: Prack::Off,
+            prack_callee: Prack::Supported,
             answer_from_2xx: false,
         }
     }
@@ -318,6 +336,7 @@ impl Profile {
             setup_offer: SetupOffer::Omit,
             connect_to: ConnectTo::PathUri,
             size_exceeded_warning: false,
+            prack_callee: Prack::Off,
             ..Self::oma_im_10()
         }
     }

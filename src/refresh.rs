@@ -78,27 +78,50 @@ impl Proposal {
     }
 }
 
-/// What a callee grants: the interval and the refresher of its 2xx (RFC 4028 §9, table 2).
+/// What a callee grants in its 2xx.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    pub(crate) seconds: u32,
+    pub(crate) refresher: Refresher,
+    /// Whether the caller has to understand it: whoever knows the timer is told that it counts, so that
+    /// it says BYE if nobody refreshes (RFC 4028 §9). Of a caller that does not, nothing is required.
+    pub(crate) required: bool,
+}
+
+impl From<Grant> for SessionExpires {
+    fn from(grant: Grant) -> Self {
+        Self {
+            seconds: grant.seconds,
+            refresher: Some(grant.refresher),
+        }
+    }
+}
+
+/// What a callee grants: the interval as it was asked for, never more, and the refresher (RFC 4028
+/// §9, table 2).
 ///
 /// # Errors
 ///
 /// 422 when the caller supports the timer and asks for less than `min_se` of ours. A caller that does
 /// not support it never hears 422.
-pub(crate) fn grant(head: &Head, cx: &Context<'_>) -> Result<Option<SessionExpires>, Status> {
-    let least = least(cx);
-    match (head.session_expires(), head.supported().timer) {
-        (Some(asked), true) if asked.seconds < least => Err(Status(422)),
-        (Some(asked), true) => Ok(Some(SessionExpires {
-            seconds: asked.seconds,
-            refresher: Some(asked.refresher.unwrap_or(Refresher::Uac)),
-        })),
-        // A proxy put it there on behalf of a caller that does not refresh: we do.
-        (Some(asked), false) => Ok(Some(SessionExpires {
-            seconds: asked.seconds.max(least),
-            refresher: Some(Refresher::Uas),
-        })),
-        (None, _) => Ok(None),
+pub(crate) fn grant(head: &Head, cx: &Context<'_>) -> Result<Option<Grant>, Status> {
+    let required = head.supported().timer;
+    let Some(SessionExpires { seconds, refresher }) = head.session_expires() else {
+        return Ok(None);
+    };
+    if required && seconds < least(cx) {
+        return Err(Status(422));
     }
+    let refresher = match required {
+        true => refresher.unwrap_or(Refresher::Uac),
+        // A proxy put it there on behalf of a caller that does not refresh: we do.
+        false => Refresher::Uas,
+    };
+    Ok(Some(Grant {
+        seconds,
+        refresher,
+        required,
+    }))
 }
 
 /// The Min-SE of ours, in seconds.

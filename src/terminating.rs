@@ -1,8 +1,9 @@
 //! The terminating client: a page or a large message arrives.
 
+use crate::capabilities::Ability;
 use crate::compose::Speaker;
 use crate::leg::stranger;
-use crate::leg::{self, Leg, Refused, SUPPORTED, Upcall};
+use crate::leg::{self, Leg, Refused, Upcall};
 use crate::msrp::{Keep, Upcall as Media};
 use crate::offer::Shape;
 use crate::page::{Inbox, arrival, readable, refusal_of};
@@ -212,12 +213,7 @@ fn invited<'r>(
     cx: &mut Context<'_>,
 ) -> Result<(Leg, Option<u64>), Refused<'r>> {
     let head = &request.head;
-    if head.unsupported_by(SUPPORTED).next().is_some() {
-        return Err(Refused {
-            unsupported: Some((head, SUPPORTED)),
-            ..Refused::plain(420)
-        });
-    }
+    Ability::Client.suits(head, &cx.config.profile)?;
     readable(request)?;
     let part = request
         .body

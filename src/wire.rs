@@ -1,5 +1,6 @@
 //! Bytes to values and back: the only place that reads untrusted octets.
 
+pub(crate) mod capability;
 pub mod composing;
 pub mod conference;
 pub mod cpim;

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::SERVER;
 use super::large::Conference;
 use super::pager::Fanout;
+use crate::capabilities::Ability;
 use crate::leg::{self, Refused};
 use crate::offer::{Description, Shape};
 use crate::page::readable;
@@ -56,17 +57,12 @@ enum Awaits {
     Members,
 }
 
-const MESSAGE_TAGS: &[&str] = &["timer", "recipient-list-message"];
-const INVITE_TAGS: &[&str] = &["timer", "recipient-list-invite"];
-/// At a group, which takes no list (DR-07 #3, CC-90).
-const GROUP_TAGS: &[&str] = &["timer"];
-
 /// The checks that need nobody.
 pub(super) fn arrive(txn: ServerTxn, request: &Request, cx: &mut Context<'_>) -> Step {
     let head = &request.head;
     let known = match request.method {
-        Method::Message => MESSAGE_TAGS,
-        Method::Invite => INVITE_TAGS,
+        Method::Message => Ability::Exploder,
+        Method::Invite => Ability::Factory,
         _ => {
             return Step::Refuse(
                 txn,
@@ -121,14 +117,10 @@ pub(super) fn arrive(txn: ServerTxn, request: &Request, cx: &mut Context<'_>) ->
 fn unsupported(
     txn: ServerTxn,
     request: &Request,
-    known: &'static [&'static str],
+    known: Ability,
     cx: &mut Context<'_>,
 ) -> Option<Step> {
-    request.head.unsupported_by(known).next()?;
-    let refused = Refused {
-        unsupported: Some((&request.head, known)),
-        ..Refused::plain(420)
-    };
+    let refused = known.suits(&request.head, &cx.config.profile).err()?;
     let tag = cx.tag();
     refused.respond(txn, tag, SERVER, cx);
     Some(Step::Answered)
@@ -255,7 +247,7 @@ impl Case {
                 self.distribute(Some(list), offer, entries, cx)
             }
             Target::Group => {
-                if let Some(step) = unsupported(self.txn, request, GROUP_TAGS, cx) {
+                if let Some(step) = unsupported(self.txn, request, Ability::Group, cx) {
                     return Ok(step);
                 }
                 let group = request.uri.bare();

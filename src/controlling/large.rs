@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::pager::{history, history_part};
 use super::{SERVER, Speaker, has_room, stranger};
-use crate::compose::{ALLOW, Angle, Conference as ConferenceUri, described, text};
+use crate::capabilities::ALLOW;
+use crate::compose::{Angle, Conference as ConferenceUri, described, text};
 use crate::leg::{Arriving, Invitation, Leg, Refused, Upcall};
 use crate::msrp::{Keep, Letter, Store, Upcall as Media, Whole};
 use crate::offer::{self, Description, Forwarded, Identity};

@@ -34,7 +34,7 @@ pub struct Dispatch<I> {
     pending: HashMap<ServerTxn, u64>,
 }
 
-/// Where a request goes.
+/// Where a request goes. What no machine answers is answered by [`reply`](Self::reply).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Route {
@@ -48,8 +48,9 @@ pub enum Route {
     Merged,
     /// There is no such dialog: 481 (RFC 3261 §12.2.2).
     NoSuchDialog,
-    /// OPTIONS outside a dialog: 200 with what the driver supports (RFC 3261 §11.2).
-    Options,
+    /// OPTIONS outside a dialog, to be answered as this role would answer an INVITE (RFC 3261 §11.2):
+    /// by [`reply`](Self::reply).
+    Options(Role),
     /// This method has no place outside a dialog: this status, with Allow if it is 405.
     Refuse(Status),
     /// An ACK that nobody waits for: nothing.
@@ -147,7 +148,7 @@ impl<I: Copy + Ord + Add<Duration, Output = I>> Dispatch<I> {
         match request.method {
             Method::Invite | Method::Message => self.stranger(txn, request, config, now),
             Method::Ack => Route::Drop,
-            Method::Options => Route::Options,
+            Method::Options => Route::Options((self.role)(request, config)),
             // Methods that live inside dialogs only (RFC 3261 §15.1.2, RFC 3311 §5.2, RFC 3262 §3,
             // RFC 6086 §4.2.2, RFC 6665 §4.1.3).
             Method::Bye

@@ -7,15 +7,16 @@ use super::{
     reply_lines,
 };
 use crate::action::Keys;
-use crate::compose::{ALLOW, Lines, Speaker};
+use crate::capabilities::ALLOW;
+use crate::compose::{Lines, Speaker};
 use crate::dialog::Dialog;
 use crate::msrp::{Keep, Session};
 use crate::offer::{self, Answered};
 use crate::profile::Refresher;
-use crate::refresh::{Proposal, Refresh, grant, least};
+use crate::refresh::{Grant, Proposal, Refresh, grant, least};
 use crate::{
-    Action, Context, Event, Failure, Method, Methods, Outcome, Reply, Request, ServerTxn,
-    SessionExpires, Status, Tag, Timer,
+    Action, Context, Event, Failure, Method, Methods, Outcome, Reply, Request, ServerTxn, Status,
+    Tag, Timer,
 };
 
 /// An INVITE that waits for somebody's decision.
@@ -28,7 +29,7 @@ pub(super) struct Decision {
     session: Session,
     answered: Answered,
     origin: Bytes,
-    granted: Option<SessionExpires>,
+    granted: Option<Grant>,
 }
 
 /// An INVITE that has passed the checks of its role.
@@ -189,6 +190,7 @@ impl Decision {
             session,
             refresh: Refresh::Off,
             refreshing: Refreshing::No,
+            put_off: 0,
             ask: Proposal::first(cx),
             role: Role::Callee,
             sdp,
@@ -196,7 +198,7 @@ impl Decision {
             anew: None,
         };
         let wait = AckWait::answer(invite, cseq, reply, cx);
-        up.agree(granted, Refresher::Uas, cx);
+        up.agree(granted.map(Into::into), Refresher::Uas, cx);
         State::AwaitingAck(up, wait)
     }
 
@@ -327,16 +329,16 @@ impl Call {
     }
 }
 
-/// The session timer in a 2xx. Require is a must when the caller refreshes (RFC 4028 §9).
-pub(super) fn granted_lines(lines: &mut Lines<'_, '_>, granted: Option<SessionExpires>) {
-    if let Some(SessionExpires { seconds, refresher }) = granted {
-        if refresher == Some(Refresher::Uac) {
-            lines.line("Require", "timer");
-        }
-        lines
-            .line("Supported", "timer")
-            .session_expires(seconds, refresher, None);
-    } else {
-        lines.line("Supported", "timer");
+/// The session timer in a 2xx.
+pub(super) fn granted_lines(lines: &mut Lines<'_, '_>, granted: Option<Grant>) {
+    if granted.is_some_and(|granted| granted.required) {
+        lines.line("Require", "timer");
+    }
+    lines.line("Supported", "timer");
+    if let Some(Grant {
+        seconds, refresher, ..
+    }) = granted
+    {
+        lines.session_expires(seconds, Some(refresher), None);
     }
 }

@@ -251,6 +251,7 @@ impl Call {
             session,
             refresh: Refresh::Off,
             refreshing: Refreshing::No,
+            put_off: 0,
             ask: ask.within(),
             role: Role::Caller,
             sdp: offered.sdp.clone(),

@@ -6,18 +6,21 @@ use bytes::Bytes;
 
 use super::callee::granted_lines;
 use super::{
-    AckWait, Call, Refreshing, Refused, Role, SUPPORTED, State, Step, Up, Upcall, again, held,
-    is_leaving, reply_lines, respond,
+    AckWait, Call, Refreshing, Refused, Role, State, Step, Up, Upcall, again, held, is_leaving,
+    respond,
 };
-use crate::compose::ALLOW;
+use crate::capabilities::{ALLOW, Ability, options};
 use crate::dialog::Dialog;
 use crate::offer::{self, Change, Later, Standing};
 use crate::profile::Refresher;
-use crate::refresh::{Refresh, grant, least};
+use crate::refresh::{Grant, Refresh, grant, least};
 use crate::{
     Action, ClientTxn, Context, Failure, Method, Outcome, Reply, Request, Response, ServerTxn,
     SessionExpires, Status, Timer, TxnError,
 };
+
+/// How often in a row a refresh is put off because the peer says Retry-After.
+const PATIENCE: u8 = 3;
 
 /// What the answer to a refresh means for the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +35,7 @@ pub(super) enum Verdict {
 
 /// What a re-INVITE or UPDATE of the peer's is granted.
 struct Accepted {
-    granted: Option<SessionExpires>,
+    granted: Option<Grant>,
     media: Media,
 }
 
@@ -54,55 +57,74 @@ impl Call {
         cx: &mut Context<'_>,
     ) -> Option<Method> {
         let head = &request.head;
-        let refusal = if request.method == Method::Ack {
+        let belonging = dialog.owns(head).then(|| dialog.in_order(head));
+        self.sorted(belonging, txn, request, cx)
+    }
+
+    /// The same, where it is known whether the request is of the dialog, and in order.
+    pub(super) fn sorted(
+        &mut self,
+        in_order: Option<bool>,
+        txn: ServerTxn,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Option<Method> {
+        let head = &request.head;
+        if request.method == Method::Ack {
             return None;
-        } else if !dialog.owns(head) {
-            Refused::plain(481)
-        } else {
-            if request.method == Method::Invite {
-                self.invited = Some(txn);
-            }
-            if !dialog.in_order(head) {
-                Refused::plain(500)
-            } else if head.unsupported_by(SUPPORTED).next().is_some() {
-                Refused {
-                    unsupported: Some((head, SUPPORTED)),
-                    ..Refused::plain(420)
+        }
+        if request.method == Method::Invite && in_order.is_some() {
+            self.invited = Some(txn);
+        }
+        let refused = match in_order {
+            None => Refused::plain(481),
+            Some(false) => Refused::plain(500),
+            Some(true) => match self.understood(request, cx) {
+                Err(refused) => refused,
+                Ok(Method::Options) => {
+                    let reply = options(head, Ability::Dialog, self.speaker, None, cx);
+                    cx.act(Action::Respond(txn, reply));
+                    return None;
                 }
-            } else {
-                match request.method {
-                    method @ (Method::Bye | Method::Invite | Method::Update | Method::Message) => {
-                        return Some(method);
-                    }
-                    Method::Options => {
-                        let head = reply_lines(cx, self.speaker)
-                            .line("Allow", ALLOW)
-                            .line("Accept", "application/sdp")
-                            .line("Supported", "timer")
-                            .take();
-                        respond(txn, 200, head, Bytes::new(), cx);
-                        return None;
-                    }
-                    // No provisional response of ours is reliable (RFC 3262 §3).
-                    Method::Prack | Method::Cancel | Method::Ack => Refused::plain(481),
-                    Method::Other => Refused {
-                        allow: true,
-                        ..Refused::plain(501)
-                    },
-                    Method::Refer
-                    | Method::Subscribe
-                    | Method::Notify
-                    | Method::Info
-                    | Method::Publish
-                    | Method::Register => Refused {
-                        allow: true,
-                        ..Refused::plain(405)
-                    },
-                }
-            }
+                // No provisional response of ours is reliable (RFC 3262 §3).
+                Ok(Method::Prack) => Refused::plain(481),
+                Ok(method) => return Some(method),
+            },
         };
-        refusal.respond_within(txn, self.speaker, cx);
+        refused.respond_within(txn, self.speaker, cx);
         None
+    }
+
+    /// Whether we understand a request in its dialog: its method (RFC 3261 §8.2.1), then what it
+    /// requires (§8.2.2.3).
+    fn understood<'r>(
+        &self,
+        request: &'r Request,
+        cx: &Context<'_>,
+    ) -> Result<Method, Refused<'r>> {
+        let unknown = |status| Refused {
+            allow: true,
+            ..Refused::plain(status)
+        };
+        match request.method {
+            method @ (Method::Bye
+            | Method::Invite
+            | Method::Update
+            | Method::Message
+            | Method::Options
+            | Method::Prack) => {
+                Ability::Dialog.suits(&request.head, &cx.config.profile)?;
+                Ok(method)
+            }
+            Method::Ack | Method::Cancel => Err(Refused::plain(481)),
+            Method::Other => Err(unknown(501)),
+            Method::Refer
+            | Method::Subscribe
+            | Method::Notify
+            | Method::Info
+            | Method::Publish
+            | Method::Register => Err(unknown(405)),
+        }
     }
 
     /// A request while the session is there.
@@ -204,7 +226,7 @@ impl Call {
         &mut self,
         up: &mut Up,
         request: &Request,
-        granted: Option<SessionExpires>,
+        granted: Option<Grant>,
         cx: &mut Context<'_>,
     ) {
         up.dialog.retarget(&request.head);
@@ -215,15 +237,10 @@ impl Call {
             cx.stop(Timer::Retry);
             up.refreshing = Refreshing::No;
         }
-        up.agree(granted, Refresher::Uas, cx);
+        up.agree(granted.map(Into::into), Refresher::Uas, cx);
     }
 
-    fn refreshed_lines(
-        &self,
-        granted: Option<SessionExpires>,
-        body: &Bytes,
-        cx: &mut Context<'_>,
-    ) -> Bytes {
+    fn refreshed_lines(&self, granted: Option<Grant>, body: &Bytes, cx: &mut Context<'_>) -> Bytes {
         let mut lines = cx.lines();
         lines
             .contact(self.speaker, false)
@@ -316,6 +333,7 @@ impl Call {
                     cx.act(Action::SendAck(ack));
                 }
                 self.learn(&response.head);
+                up.put_off = 0;
                 up.agree(response.head.session_expires(), Refresher::Uac, cx);
                 if let Some(anew) = up.anew.take() {
                     return self.answered_anew(up, &anew, response, cx);
@@ -345,8 +363,16 @@ impl Call {
                 };
                 up.refresh_later(Duration::from_millis(tens * 10), cx);
             }
-            // Anything else leaves the session as it is until it expires.
-            _ => {}
+            // Anything else leaves the session as it is until it expires; who asks for time gets some, but
+            // not for ever (RFC 4028 §10).
+            (_, Ok(response)) => match response.head.retry_after() {
+                Some(seconds) if up.put_off < PATIENCE => {
+                    up.put_off += 1;
+                    up.refresh_later(Duration::from_secs(seconds.into()), cx);
+                }
+                _ => {}
+            },
+            (_, Err(_)) => {}
         }
         Verdict::GoesOn
     }

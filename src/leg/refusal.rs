@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use crate::compose::{ALLOW, Lines, Speaker};
+use crate::capabilities::{SESSION_TYPES, methods};
+use crate::compose::{Lines, Speaker};
 use crate::{Action, Context, Event, Head, Reply, ServerTxn, Status, Tag};
 
 /// A refusal, with what goes with it.
@@ -20,13 +21,6 @@ pub(crate) struct Refused<'a> {
     /// The request, and the option tags that we do support.
     pub(crate) unsupported: Option<(&'a Head, &'static [&'static str])>,
 }
-
-/// What the body of an INVITE to a list may consist of.
-const SESSION_TYPES: [&str; 3] = [
-    "application/sdp",
-    "application/resource-lists+xml",
-    "multipart/mixed",
-];
 
 impl Refused<'_> {
     pub(crate) const fn plain(status: u16) -> Self {
@@ -54,7 +48,12 @@ impl Refused<'_> {
     }
 
     fn answer(self, txn: ServerTxn, tag: Option<Tag>, speaker: Speaker, cx: &mut Context<'_>) {
-        let accept = &cx.config.account.accept_types;
+        let reply = self.reply(tag, speaker, cx);
+        cx.act(Action::Respond(txn, reply));
+    }
+
+    pub(crate) fn reply(self, tag: Option<Tag>, speaker: Speaker, cx: &mut Context<'_>) -> Reply {
+        let config = cx.config;
         let mut lines = reply_lines(cx, speaker);
         if let Some((code, text)) = self.warning {
             lines.warning(code, text);
@@ -66,10 +65,10 @@ impl Refused<'_> {
             lines.line("Retry-After", seconds);
         }
         if self.allow {
-            lines.line("Allow", ALLOW);
+            lines.line("Allow", methods(&config.profile));
         }
         if self.accept {
-            for kind in accept.split(' ') {
+            for kind in config.account.accept_types.split_ascii_whitespace() {
                 lines.line("Accept", kind);
             }
         }
@@ -86,17 +85,12 @@ impl Refused<'_> {
                 lines.line("Unsupported", tag);
             }
         }
-        let head = lines.take();
-        let status = Status(self.status);
-        cx.act(Action::Respond(
-            txn,
-            Reply {
-                status,
-                tag,
-                head,
-                body: Bytes::new(),
-            },
-        ));
+        Reply {
+            status: Status(self.status),
+            tag,
+            head: lines.take(),
+            body: Bytes::new(),
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::draft::{Content, Misuse, Recipient, Target};
-use crate::compose::{ALLOW, Lines, Speaker, described, text};
+use crate::capabilities::ALLOW;
+use crate::compose::{Lines, Speaker, described, text};
 use crate::leg::{Invitation, Leg};
 use crate::msrp::Keep;
 use crate::offer::{self, Direction, Identity, Negotiated, Wanted};

@@ -33,6 +33,28 @@ mod timers {
         Duration::from_millis(n.into())
     }
 
+    /// A clock that somebody sets, as a host's may be: it jumps.
+    #[test]
+    fn cc_24_a_clock_that_jumps_fires_nothing_twice_and_nothing_that_was_stopped() {
+        let key = |timer| (MachineId(7), LegId::FIRST, timer);
+        let ms = Duration::from_millis;
+        let mut timers = TimerQueue::new();
+        timers.start(key(Timer::Refresh), ms(10_000), ms(500));
+        timers.start(key(Timer::Expiry), ms(10_000), ms(900));
+        // Backward: nothing is due, and what is started now is measured from now.
+        assert_eq!(timers.pop(ms(2_000)), None);
+        timers.start(key(Timer::Bind), ms(2_000), ms(100));
+        assert_eq!(timers.deadline(), Some(ms(2_100)));
+        timers.stop(key(Timer::Expiry));
+        // Forward: all that runs is due, each once, in its order.
+        let at = ms(1_000_000_000);
+        assert_eq!(timers.pop(at), Some(key(Timer::Bind)));
+        assert_eq!(timers.pop(at), Some(key(Timer::Refresh)));
+        assert_eq!(timers.pop(at), None);
+        assert_eq!(timers.pop(ms(0)), None);
+        assert_eq!(timers.deadline(), None);
+    }
+
     #[test]
     fn timers_fire_by_deadline_and_first_come_first_served() {
         let mut timers = TimerQueue::new();
@@ -274,7 +296,8 @@ mod dispatch {
         check("INVITE", factory, Route::Stranger(Role::Controlling));
         let exploder = "sip:exploder@im.example.com";
         check("MESSAGE", exploder, Route::Stranger(Role::Controlling));
-        check("OPTIONS", bob, Route::Options);
+        check("OPTIONS", bob, Route::Options(Role::Terminating));
+        check("OPTIONS", factory, Route::Options(Role::Controlling));
         check("ACK", bob, Route::Drop);
         for method in ["BYE", "UPDATE", "PRACK", "INFO", "NOTIFY"] {
             check(method, bob, Route::NoSuchDialog);

@@ -20,6 +20,7 @@ mod fuzz_corpus;
 mod models;
 mod msrp_connection;
 mod msrp_relay;
+mod options;
 mod originating;
 mod program;
 mod second;

@@ -14,6 +14,7 @@ mod golden;
 mod large;
 mod pager;
 mod random;
+mod refused;
 mod timer;
 
 type Alice = Rig<Originating>;

@@ -42,11 +42,11 @@ pub fn invite(lines: &str, sdp: &str) -> String {
 const TIMER: &str = "Session-Expires: 1800;refresher=uac\n";
 
 /// A call of Alice's to Bob.
-struct Call {
-    rig: Rig<Terminating>,
-    invite: String,
-    ok: Reply,
-    cseq: u32,
+pub struct Call {
+    pub rig: Rig<Terminating>,
+    pub invite: String,
+    pub ok: Reply,
+    pub cseq: u32,
 }
 
 /// It rings at Bob.
@@ -82,7 +82,7 @@ impl Call {
     }
 
     /// The usual: an announced message of 3,000 octets.
-    fn up() -> Self {
+    pub fn up() -> Self {
         Self::of(bob(), &invite("", &offer_sdp("a=filelength:3000\n")))
     }
 
@@ -91,12 +91,12 @@ impl Call {
         self.rig.ack(&ack)
     }
 
-    fn text(&self, method: &str, cseq: u32, lines: &str) -> String {
+    pub fn text(&self, method: &str, cseq: u32, lines: &str) -> String {
         inside(&self.invite, &self.ok, method, cseq, lines)
     }
 
     /// The next request of Alice's in the dialog; its transaction is its CSeq number.
-    fn inside(&mut self, method: &str, lines: &str) -> Did {
+    pub fn inside(&mut self, method: &str, lines: &str) -> Did {
         self.cseq += 1;
         let text = self.text(method, self.cseq, lines);
         self.rig.request(self.cseq.into(), &text)

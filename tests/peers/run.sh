@@ -69,11 +69,11 @@ serve() { # scenario, pattern, arguments of the agent
 
 ask uas_message "Delivered"
 ask uas_message_403 "Failed"
-ask uas_message_404 "Failed(Status(Status(404)))"
+ask uas_message_404 "Failed(NotFound(Status(404)))"
 ask uas_message_413 "Failed" --text hi
 ask uas_message_415 "UnsupportedType"
 ask uas_message_480 "NotReachable"
-ask uas_message_503 "Failed(Status(Status(503)))"
+ask uas_message_503 "Failed(Unavailable(Status(503)))"
 ask uas_message_slow "Delivered"
 ask uas_lmm "NotConnected" --large 4096
 if command -v python3 >/dev/null; then

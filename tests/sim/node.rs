@@ -357,12 +357,12 @@ impl Node {
                 self.machines.insert(machine, made);
                 self.hand_in(machine, LegId::FIRST, txn, request, now);
             }
-            Route::Again(reply) => self.layer.respond(txn, &reply, now),
-            Route::Merged => self.reply(txn, 482, now),
-            Route::NoSuchDialog => self.reply(txn, 481, now),
-            Route::Options => self.reply(txn, 200, now),
-            Route::Refuse(status) => self.reply(txn, status.0, now),
-            _ => {}
+            route => {
+                let mut cx = Context::new(&self.config, &mut self.dice, &mut self.actions);
+                if let Some(reply) = route.reply(request, &mut cx) {
+                    self.layer.respond(txn, &reply, now);
+                }
+            }
         }
     }
 

@@ -128,11 +128,15 @@ impl<'a> Scan<'a> {
                 let length = length(value).ok_or(bad(at, "Content-Length is no number"))?;
                 self.found.content_length = Some((at, length));
             }
-            Field::SessionExpires => head.session_expires = Some(session_expires(at, value)?),
-            Field::MinSe => {
-                let seconds = delta(value).ok_or(bad(at, "Min-SE is no number of seconds"))?;
-                head.min_se = Some(seconds);
-            }
+            // Of a response nobody can be told what is wrong with it: it says nothing of the timer then.
+            Field::SessionExpires => match (session_expires(at, value), self.method) {
+                (Err(flaw), Some(_)) => return Err(flaw),
+                (found, _) => head.session_expires = found.ok(),
+            },
+            Field::MinSe => match (delta(value), self.method) {
+                (None, Some(_)) => return Err(bad(at, "Min-SE is no number of seconds")),
+                (found, _) => head.min_se = found,
+            },
             _ => {}
         }
         Ok(())
@@ -268,7 +272,12 @@ fn session_expires(at: usize, value: &[u8]) -> Result<SessionExpires, Flaw> {
         .filter(|seconds| *seconds > 0)
         .ok_or(bad(at, "Session-Expires is no number of seconds"))?;
     let (_, params) = number(value).unwrap_or_default();
-    let refresher = Param::all(params).find(|param| param.name.eq_ignore_ascii_case(b"refresher"));
+    let mut named =
+        Param::all(params).filter(|param| param.name.eq_ignore_ascii_case(b"refresher"));
+    let refresher = named.next();
+    if named.next().is_some() {
+        return Err(bad(at, "refresher is named twice"));
+    }
     let refresher = match refresher.map(|param| param.value.unwrap_or_default()) {
         None => None,
         Some(role) if role.eq_ignore_ascii_case(b"uac") => Some(Refresher::Uac),

@@ -139,6 +139,11 @@ impl Head {
         lines(rest).filter_map(move |line| wanted.value(line))
     }
 
+    /// The values of Contact in order: where else to try, of a 3xx (RFC 3261 §8.1.3.4).
+    pub fn contacts(&self) -> impl Iterator<Item = Address<'_>> {
+        self.values("Contact").filter_map(Address::read)
+    }
+
     /// The URIs in P-Asserted-Identity, in order (RFC 3325 §9.1).
     pub fn asserted(&self) -> impl Iterator<Item = &str> {
         self.values("P-Asserted-Identity")

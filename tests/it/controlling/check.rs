@@ -501,7 +501,7 @@ fn dr_06_another_method_is_405_with_allow() {
     let request = page_group().replace("MESSAGE", "SUBSCRIBE");
     let reply = refusal(&mut focus(), &request);
     assert!(reply.starts_with("SIP/2.0 405 "));
-    assert!(reply.contains("Allow: INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS, UPDATE\r\n"));
+    assert!(reply.contains("Allow: INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS, UPDATE, PRACK\r\n"));
     assert!(reply.contains("Server: IM-serv/OMA1.0\r\n"));
 }
 

@@ -646,7 +646,7 @@ fn cc_60_refusals_of_an_invite_are_told_apart() {
         (
             "488 Not Acceptable Here",
             String::new(),
-            failed(Failure::Status(Status(488))),
+            failed(Failure::NotAcceptable),
         ),
         (
             "488 Not Acceptable Here",
@@ -663,11 +663,7 @@ fn cc_60_refusals_of_an_invite_are_told_apart() {
             String::new(),
             failed(Failure::UnsupportedType),
         ),
-        (
-            "486 Busy Here",
-            String::new(),
-            failed(Failure::Status(Status(486))),
-        ),
+        ("486 Busy Here", String::new(), failed(Failure::Busy)),
         (
             "486 Busy Here",
             warned(399, "122 too many participants"),
@@ -682,7 +678,7 @@ fn cc_60_refusals_of_an_invite_are_told_apart() {
         (
             "404 Not Found",
             String::new(),
-            failed(Failure::Status(Status(404))),
+            failed(Failure::NotFound(Status(404))),
         ),
         (
             "403 Forbidden",

@@ -656,12 +656,12 @@ fn cc_36_refusals_are_told_apart() {
             "",
             failed(Failure::NotReachable),
         ),
-        ("404 Not Found", "", failed(Failure::Status(Status(404)))),
-        ("403 Forbidden", "", failed(Failure::Status(Status(403)))),
+        ("404 Not Found", "", failed(Failure::NotFound(Status(404)))),
+        ("403 Forbidden", "", failed(Failure::Forbidden)),
         (
             "500 Server Internal Error",
             "",
-            failed(Failure::Status(Status(500))),
+            failed(Failure::Unavailable(Status(500))),
         ),
         ("603 Decline", "", Outcome::Refused(Status(603))),
         ("600 Busy Everywhere", "", Outcome::Refused(Status(600))),
@@ -684,7 +684,7 @@ fn d_21_a_bare_403_to_a_list_says_that_lists_are_not_served() {
         (bob_and_carol(), "", failed(Failure::ListUnsupported)),
         (bob_and_carol(), warned, failed(Failure::NotAuthorised)),
         (bob_and_carol(), full, failed(Failure::TooManyParticipants)),
-        (friends(), "", failed(Failure::Status(Status(403)))),
+        (friends(), "", failed(Failure::Forbidden)),
     ] {
         assert_eq!(page_outcome(target, "403 Forbidden", lines), expected);
     }

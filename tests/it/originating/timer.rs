@@ -359,3 +359,103 @@ fn a_refresh_refused_for_good_while_the_peers_2xx_awaits_its_ack_ends_the_sessio
         Outcome::Failed(Failure::ConnectionLost)
     );
 }
+
+#[test]
+fn a_refresh_that_is_put_off_comes_again_but_not_for_ever() {
+    let (mut rig, _, _) = agreed(&format!("{UPDATE}Session-Expires: 1800;refresher=uac\n"));
+    let mut update = refresh(&mut rig);
+    for _ in 0..3 {
+        let did = rig.respond(&update, "503 X", "Retry-After: 7\n", "");
+        assert_eq!(did.started(Timer::Retry), Some(s(7)));
+        update = rig.timer(Timer::Retry).one_sent();
+        assert_eq!(update.1.method, Method::Update);
+    }
+    rig.respond(&update, "503 X", "Retry-After: 7\n", "").none();
+    // A refresh that succeeds in between begins the count anew.
+    let (mut rig, _, _) = agreed(&format!("{UPDATE}Session-Expires: 1800;refresher=uac\n"));
+    for _ in 0..5 {
+        let update = refresh(&mut rig);
+        let did = rig.respond(&update, "500 X", "Retry-After: 0\n", "");
+        assert_eq!(did.started(Timer::Retry), Some(s(0)));
+        let update = rig.timer(Timer::Retry).one_sent();
+        rig.respond(&update, "200 OK", "Session-Expires: 90;refresher=uac\n", "");
+    }
+}
+
+#[test]
+fn cc_21_who_refused_update_once_is_not_asked_again() {
+    let (mut rig, _, _) = agreed(&format!("{UPDATE}Session-Expires: 1800;refresher=uac\n"));
+    let update = refresh(&mut rig);
+    let invite = rig.respond(&update, "405 X", "", "").one_sent();
+    let lines = format!("{ACCEPTED}Session-Expires: 1800;refresher=uac\n");
+    rig.respond(&invite, "200 OK", &lines, &answer_sdp(""));
+    assert_eq!(refresh(&mut rig).1.method, Method::Invite);
+}
+
+#[test]
+fn the_absurd_in_a_2xx_is_harmless() {
+    for (lines, expected) in [
+        // What is no interval says nothing of the timer: nothing expires.
+        ("Session-Expires: 0\n", (None, None)),
+        ("Session-Expires: x\n", (None, None)),
+        ("Session-Expires: -1\n", (None, None)),
+        ("Session-Expires: 4294967296;refresher=uac\n", (None, None)),
+        (
+            "Session-Expires: 90;refresher=uac;refresher=uas\n",
+            (None, None),
+        ),
+        ("Session-Expires: 90;refresher=both\n", (None, None)),
+        // A tiny one is honoured.
+        (
+            "Session-Expires: 89;refresher=uas\n",
+            (None, Some(s(89) - s(89) / 3)),
+        ),
+        (
+            "Session-Expires: 1;refresher=uac\n",
+            (Some(s(1)), Some(s(2) - s(2) / 3)),
+        ),
+        ("x: 90;refresher=uac;y=z\n", (Some(s(45)), Some(s(60)))),
+        (
+            "Session-Expires: 4294967295\n",
+            (Some(s(4294967295) / 2), Some(s(4294967263))),
+        ),
+        (
+            "Session-Expires: 90\nMin-SE: x\n",
+            (Some(s(45)), Some(s(60))),
+        ),
+    ] {
+        assert_eq!(started(&agreed(lines).2), expected, "{lines}");
+    }
+}
+
+#[test]
+fn the_absurd_in_a_422_ends_it_or_is_obeyed() {
+    let failed = Outcome::Failed(Failure::SessionInterval);
+    for lines in [
+        "Min-SE: 0\n",
+        "Min-SE: x\n",
+        "Min-SE: 4294967296\n",
+        "Min-SE: 1799\n",
+    ] {
+        assert_eq!(invite_outcome(bob(), "422 X", lines), failed, "{lines}");
+    }
+    let (mut rig, sent) = calling(alice(), large(bob()));
+    let again = rig.respond(&sent, "422 X", "Min-SE: 4294967295\n", "");
+    let expires = field(&again.one_sent().1, "Session-Expires");
+    assert_eq!(expires, "4294967295;refresher=uac");
+}
+
+#[test]
+fn every_request_but_ack_says_that_it_knows_the_timer() {
+    let lines = format!("{ACCEPTED}Session-Expires: 90;refresher=uac\n");
+    let (mut rig, sent) = calling(alice(), large(bob()));
+    let ack = rig
+        .respond(&sent, "200 OK", &lines, &answer_sdp(""))
+        .one_sent();
+    assert!(fields(&ack.1, "Supported").is_empty());
+    let reinvite = refresh(&mut rig);
+    let (_, did) = rig.command(|alice, cx| alice.cancel(cx));
+    for sent in [&sent, &reinvite, &bye(&did)] {
+        assert_eq!(field(&sent.1, "Supported"), "timer");
+    }
+}

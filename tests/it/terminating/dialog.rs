@@ -542,7 +542,9 @@ fn requests_inside_the_dialog_are_answered_in_every_state() {
     let mut call = Call::up();
     let did = call.inside("INFO", "");
     let text = wire_reply(&did.one_reply().1, &call.invite);
-    assert!(text.contains("\r\nAllow: INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS, UPDATE\r\n"));
+    assert!(
+        text.contains("\r\nAllow: INVITE, ACK, CANCEL, BYE, MESSAGE, OPTIONS, UPDATE, PRACK\r\n")
+    );
     let did = call.inside("OPTIONS", unknown);
     let text = wire_reply(&did.one_reply().1, &call.invite);
     assert!(text.contains("\r\nUnsupported: foo\r\n"));
@@ -686,4 +688,150 @@ fn a_2xx_says_which_methods_and_target_we_have() {
     let (call, _) = Call::answered(bob(), &offer());
     let text = lines(&wire_reply(&call.ok, &call.invite)).join("\n");
     assert!(text.contains("Contact: <sip:bob@bob.example.com>;+g.oma.sip-im"));
+}
+
+/// What a 2xx to a request with these lines says of the timer: Require, Session-Expires; or its status.
+fn granted(lines: &str) -> Result<(bool, Option<String>), u16> {
+    let text = invite("", &offer_sdp(""))
+        .replace("Supported: timer\n", "")
+        .replace(super::TIMER, lines);
+    let mut rig = bob();
+    let did = rig.request(1, &text);
+    let Some((ask, _)) = did.asked() else {
+        return Err(did.one_reply().1.status.0);
+    };
+    let (_, ok) = rig.answer(ask, Answer::Accept).one_reply();
+    let ok = wire_reply(&ok, &text);
+    let of = |name: &str| {
+        let line = ok.lines().find_map(|line| line.strip_prefix(name));
+        line.map(str::to_string)
+    };
+    Ok((of("Require: ").is_some(), of("Session-Expires: ")))
+}
+
+/// RFC 4028 §9, table 2, and what is absurd.
+#[test]
+fn a_callee_grants_what_the_table_says() {
+    let timer = "Supported: timer\n";
+    for (lines, expected) in [
+        // Who does not know the timer is not refused, nor is anything required of it, nor is it given more
+        // than was asked for on its behalf.
+        (
+            "Session-Expires: 1800\n",
+            Ok((false, Some("1800;refresher=uas"))),
+        ),
+        (
+            "Session-Expires: 30\n",
+            Ok((false, Some("30;refresher=uas"))),
+        ),
+        ("Session-Expires: 1\n", Ok((false, Some("1;refresher=uas")))),
+        (
+            "Session-Expires: 600;refresher=uac\n",
+            Ok((false, Some("600;refresher=uas"))),
+        ),
+        ("", Ok((false, None))),
+    ] {
+        let expected: Result<(bool, Option<&str>), u16> = expected;
+        let expected = expected.map(|(r, s)| (r, s.map(str::to_string)));
+        assert_eq!(granted(lines), expected, "{lines}");
+    }
+    for (lines, expected) in [
+        ("", Ok((false, None))),
+        (
+            "Session-Expires: 1800\n",
+            Ok((true, Some("1800;refresher=uac"))),
+        ),
+        (
+            "Session-Expires: 1800;refresher=uac\n",
+            Ok((true, Some("1800;refresher=uac"))),
+        ),
+        (
+            "Session-Expires: 1800;refresher=uas\n",
+            Ok((true, Some("1800;refresher=uas"))),
+        ),
+        ("x: 90\n", Ok((true, Some("90;refresher=uac")))),
+        (
+            "Session-Expires: 4294967295\n",
+            Ok((true, Some("4294967295;refresher=uac"))),
+        ),
+        ("Session-Expires: 89\n", Err(422)),
+        ("Session-Expires: 1;refresher=uas\n", Err(422)),
+    ] {
+        let expected: Result<(bool, Option<&str>), u16> = expected;
+        let expected = expected.map(|(r, s)| (r, s.map(str::to_string)));
+        assert_eq!(granted(&format!("{timer}{lines}")), expected, "{lines}");
+    }
+}
+
+#[test]
+fn an_interval_that_is_none_never_becomes_an_invitation() {
+    for absurd in [
+        "0",
+        "",
+        "x",
+        "4294967296",
+        "90;refresher=uac;refresher=uas",
+        "90;refresher=me",
+    ] {
+        let text = offer().replace(super::TIMER, &format!("Session-Expires: {absurd}\n"));
+        let text =
+            crlf(&text).replace("\r\n\r\n", "\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n\r\n");
+        let flaw = simple_im::wire::sip::parse_request(&bytes::Bytes::from(text)).unwrap_err();
+        assert_eq!(flaw.status.0, 400, "{absurd}");
+    }
+}
+
+#[test]
+fn a_refresh_of_the_peers_counts_whichever_way_it_comes() {
+    for method in ["UPDATE", "INVITE"] {
+        let mut call = Call::up();
+        let did = call.inside(
+            method,
+            "Supported: timer\nSession-Expires: 600;refresher=uac\n",
+        );
+        assert_eq!(did.started(Timer::Expiry), Some(Duration::from_secs(568)));
+        // Without the timer in the 2xx the session does not expire any more.
+        if method == "INVITE" {
+            let ack = call.text("ACK", call.cseq, "");
+            call.rig.ack(&ack);
+        }
+        let did = call.inside(method, "Supported: timer\n");
+        assert_eq!(did.started(Timer::Expiry), None);
+        assert!(did.has(|a| *a == Action::StopTimer(Timer::Expiry)));
+    }
+    // One that comes after our BYE is too late.
+    let mut call = Call::up();
+    assert_eq!(
+        call.rig.timer(Timer::Expiry).one_sent().1.method,
+        Method::Bye
+    );
+    assert_eq!(
+        call.inside("UPDATE", "Supported: timer\n").statuses(),
+        [481]
+    );
+}
+
+#[test]
+fn cc_24_a_timer_that_was_stopped_does_nothing_in_any_state() {
+    let every = super::random::TIMERS;
+    let mut rig = bob();
+    every.iter().for_each(|timer| rig.timer(*timer).none());
+    let (mut rig, _, did) = ringing(bob(), &offer());
+    let running = |did: &Did, timer| did.started(timer).is_some();
+    for timer in every.iter().filter(|timer| !running(&did, **timer)) {
+        rig.timer(*timer).none();
+    }
+    let mut call = Call::up();
+    for timer in [
+        Timer::Repeat,
+        Timer::FinalWait,
+        Timer::Bind,
+        Timer::Decide,
+        Timer::Retry,
+        Timer::Ring,
+    ] {
+        call.rig.timer(timer).none();
+    }
+    call.hangs_up();
+    every.iter().for_each(|timer| call.rig.timer(*timer).none());
 }

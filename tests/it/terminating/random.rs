@@ -13,7 +13,7 @@ use simple_im::{
 use super::{bob_with, invite, page};
 use crate::rig::*;
 
-const TIMERS: [Timer; 14] = [
+pub const TIMERS: [Timer; 14] = [
     Timer::Continue,
     Timer::Decide,
     Timer::Ring,

@@ -430,6 +430,11 @@ fn told(leg: LegId, notice: &Notice) -> Seen {
         Notice::Begun { message, total, .. } => tell("begun")
             .fact("message", message.0)
             .fact("total", number(*total)),
+        Notice::Refused(response) => {
+            let lines = String::from_utf8_lossy(response.head.lines()).into_owned();
+            tell(&format!("refused {}", response.status))
+                .saying(Text::of(&lines, response.body.whole().clone()))
+        }
         Notice::NotForUs(txn) => tell("not-for-us").about(Subject::Heard(*txn)),
         plain @ (Notice::Ringing
         | Notice::Missed
