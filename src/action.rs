@@ -24,7 +24,8 @@ pub enum Action {
     SendAck(Outgoing),
     /// Cancel the INVITE that was sent as this transaction. A provisional response has been heard.
     SendCancel(ClientTxn),
-    /// Answer a request. For an INVITE, an equal answer again means: repeat the 2xx.
+    /// Answer a request. For an INVITE, an equal answer again means: repeat the 2xx, or the reliable
+    /// provisional response.
     Respond(ServerTxn, Reply),
 
     /// Start this timer of the leg, or start it anew.
@@ -78,9 +79,10 @@ pub enum Timer {
     Patience,
     /// An INVITE's final response.
     Ring,
-    /// The final response to a cancelled INVITE, or the ACK of a 2xx, before the leg is given up.
+    /// The final response to a cancelled INVITE, the ACK of a 2xx or the PRACK of a reliable provisional
+    /// response, before the leg is given up.
     FinalWait,
-    /// The next repetition of a 2xx.
+    /// The next repetition of a 2xx or of a provisional response.
     Repeat,
     /// The MSRP connection and its binding.
     Bind,

@@ -7,7 +7,9 @@ use core::fmt::{self, Write};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::profile::{AcceptContact, IdentityHeader, LmFeatureTag, MultipartPolicy, Refresher};
+use crate::profile::{
+    AcceptContact, IdentityHeader, LmFeatureTag, MultipartPolicy, Prack, Refresher,
+};
 use crate::wire::mime;
 use crate::{Context, Head, Token, Uri};
 
@@ -171,6 +173,18 @@ impl Lines<'_, '_> {
                 Angle(config.account.address.as_str()),
             ),
             (Speaker::Client, IdentityHeader::None) | (Speaker::Focus(_), _) => self,
+        }
+    }
+
+    /// `Supported` of an INVITE: the timer always (OC-LM-09), reliable provisional responses as the knob says
+    /// (RFC 3262 §4).
+    pub(crate) fn supported(&mut self) -> &mut Self {
+        match self.cx.config.profile.prack_caller {
+            Prack::Off => self.line("Supported", "timer"),
+            Prack::Supported => self.line("Supported", "timer, 100rel"),
+            Prack::Required => self
+                .line("Require", "100rel")
+                .line("Supported", "timer, 100rel"),
         }
     }
 

@@ -147,6 +147,15 @@ impl Dialog {
         })
     }
 
+    /// Goes on where the early dialog was that this one confirms: no CSeq number is used twice.
+    pub(crate) fn after(mut self, early: Option<&Self>) -> Self {
+        if let Some(early) = early {
+            self.local_cseq = self.local_cseq.max(early.local_cseq);
+            self.remote_cseq = early.remote_cseq;
+        }
+        self
+    }
+
     /// Whether a response belongs to this dialog rather than to another fork (CC-05). Tags are
     /// compared without regard to case (CC-26).
     pub(crate) fn is_with(&self, remote: &Address<'_>) -> bool {

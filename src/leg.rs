@@ -21,6 +21,7 @@ mod anew;
 mod callee;
 mod caller;
 mod inside;
+mod provisional;
 mod refusal;
 #[cfg(test)]
 #[path = "states/leg.rs"]
@@ -49,6 +50,11 @@ struct Call {
     /// The last INVITE that the peer has sent: a CANCEL of another one matches nothing
     /// (RFC 3261 §9.2).
     invited: Option<ServerTxn>,
+    /// The methods that we understand in this dialog.
+    allow: &'static str,
+    /// RSeq and CSeq number of a reliable provisional response of ours that has no PRACK: it may come
+    /// after the final response too (RFC 3262 §3).
+    unheard: Option<(u32, u32)>,
     minted: u32,
 }
 
@@ -153,7 +159,7 @@ pub(crate) enum Upcall {
     Media(Media),
     /// A page came inside the dialog (CC-40).
     Page(ServerTxn),
-    /// The peer has ended the session.
+    /// The peer has ended the session or taken its invitation back, or does not hear us.
     PeerLeft,
     /// The leg is no longer of use. It may still wait for the answer to a BYE.
     Left(Outcome),
@@ -177,6 +183,11 @@ impl Leg {
             State::Up(up) | State::AwaitingAck(up, _) => up.session.is_up(),
             _ => false,
         }
+    }
+
+    /// Whether the peer's INVITE has no final answer of ours.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        matches!(self.state, State::Deciding(_))
     }
 
     /// The session, while there is one that is agreed on.

@@ -101,10 +101,10 @@ pub struct Limits {
     /// How long the host may take to look up a group or a policy before 500, and the application to keep a
     /// page before 480: less than the 32 s after which its sender gives up. Default 20 s.
     pub lookup: Duration,
-    /// How long a transaction of ours may stay without a final response after CANCEL, and a 2xx of ours
-    /// without ACK: 64·T1 (RFC 3261 §9.1, §13.3.1.4). Default 32 s.
+    /// How long a transaction of ours may stay without a final response after CANCEL, a 2xx of ours
+    /// without ACK, and a reliable provisional response without PRACK: 64·T1 (RFC 3261 §9.1, §13.3.1.4, RFC 3262 §3). Default 32 s.
     pub final_wait: Duration,
-    /// T1 of RFC 3261 §17.1.1.1, the first interval at which a 2xx is repeated. Default 500 ms.
+    /// T1 of RFC 3261 §17.1.1.1, the first interval at which a 2xx or a reliable provisional response is repeated. Default 500 ms.
     pub t1: Duration,
     /// T2 of RFC 3261 §17.1.2.2, the longest interval at which a 2xx is repeated. Default 4 s.
     pub t2: Duration,

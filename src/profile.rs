@@ -264,6 +264,9 @@ pub struct Profile {
     pub prack_caller: Prack,
     /// Reliable provisional responses of ours.
     pub prack_callee: Prack,
+    /// Whether a reliable provisional response of ours gives the answer already (RFC 3262 §5); the 2xx
+    /// then waits for its PRACK. Content that comes before the 2xx is refused all the same.
+    pub answer_in_provisional: bool,
     /// Whether the description in a 2xx counts although a provisional response had another one, as
     /// broken peers need it. By RFC 3261 §13.2.1 the first is the answer (CC-17).
     pub answer_from_2xx: bool,
@@ -318,6 +321,7 @@ impl Profile {
             accept_types_missing: true,
             prack_caller: Prack::Off,
             prack_callee: Prack::Supported,
+            answer_in_provisional: false,
             answer_from_2xx: false,
         }
     }

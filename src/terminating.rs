@@ -7,6 +7,7 @@ use crate::leg::{self, Leg, Refused, Upcall};
 use crate::msrp::{Keep, Upcall as Media};
 use crate::offer::Shape;
 use crate::page::{Inbox, arrival, readable, refusal_of};
+use crate::profile::Prack;
 use crate::{
     Action, Answer, AskId, Context, Event, LegId, Machine, Method, Notice, Outcome, Question,
     Request, ServerTxn, Timer,
@@ -123,7 +124,10 @@ impl Terminating {
     }
 
     fn receiving(&mut self, mut leg: Leg, event: Event<'_>, cx: &mut Context<'_>) -> State {
+        let unanswered = leg.is_unanswered();
         match (leg.handle(event, cx), event) {
+            // It was accepted, and taken back before its 2xx could leave.
+            (Upcall::PeerLeft, _) if unanswered => cx.act(Action::Tell(Notice::Missed)),
             (Upcall::Media(Media::Received(whole)), _) => {
                 if let Some(session) = leg.session() {
                     session.report(&whole, 200, cx);
@@ -195,7 +199,13 @@ impl Machine for Terminating {
             State::Receiving { mut leg } => {
                 self.inbox.close(cx);
                 leg.end(Outcome::Cancelled, None, cx);
-                State::Receiving { leg }
+                // Accepted, but not answered yet: then that is all.
+                if leg.is_closed() {
+                    cx.act(Action::Closed);
+                    State::Closed
+                } else {
+                    State::Receiving { leg }
+                }
             }
         };
     }
@@ -214,6 +224,13 @@ fn invited<'r>(
 ) -> Result<(Leg, Option<u64>), Refused<'r>> {
     let head = &request.head;
     Ability::Client.suits(head, &cx.config.profile)?;
+    let heard = head.required().reliable || head.supported().reliable;
+    if cx.config.profile.prack_callee == Prack::Required && !heard {
+        return Err(Refused {
+            require: Some("100rel"),
+            ..Refused::plain(421)
+        });
+    }
     readable(request)?;
     let part = request
         .body

@@ -638,7 +638,7 @@ impl Plan {
             .accept_large(config.profile.accept_contact_server)
             .user_agent(speaker)
             .line("Allow", ALLOW)
-            .line("Supported", "timer")
+            .supported()
             .privacy(anonymous)
             .asserted(head);
         if !anonymous {

@@ -2,12 +2,13 @@
 
 use bytes::Bytes;
 
+use super::provisional::Provisional;
 use super::{
     AckWait, Call, Leg, Refreshing, Refused, Role, State, Step, Then, Up, Upcall, close, ok,
-    reply_lines,
+    respond,
 };
 use crate::action::Keys;
-use crate::capabilities::ALLOW;
+use crate::capabilities::{ALLOW, methods};
 use crate::compose::{Lines, Speaker};
 use crate::dialog::Dialog;
 use crate::msrp::{Keep, Session};
@@ -22,9 +23,14 @@ use crate::{
 /// An INVITE that waits for somebody's decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Decision {
-    invite: ServerTxn,
-    cseq: u32,
-    tag: Tag,
+    pub(super) invite: ServerTxn,
+    pub(super) cseq: u32,
+    pub(super) tag: Tag,
+    pub(super) provisional: Provisional,
+    /// Whether a reliable response has given the answer already.
+    answered_early: bool,
+    /// It is wanted; the 2xx waits for the PRACK of the answer.
+    accepted: bool,
     dialog: Dialog,
     session: Session,
     answered: Answered,
@@ -37,6 +43,7 @@ pub(super) struct Decision {
 pub(crate) struct Arriving {
     decision: Decision,
     allowed: Option<Methods>,
+    allow: &'static str,
 }
 
 /// Checks what every callee checks, in order: the session timer, the body, the offer.
@@ -80,14 +87,26 @@ pub(crate) fn check(
         invite,
         cseq: head.cseq(),
         tag,
+        provisional: Provisional::first(head, cx),
+        answered_early: false,
+        accepted: false,
         dialog,
         session,
         answered,
         origin,
         granted,
     };
-    let allowed = head.allow();
-    Ok(Arriving { decision, allowed })
+    // Who does not speak of reliable responses has no use for PRACK.
+    let reliable = head.required().reliable || head.supported().reliable;
+    Ok(Arriving {
+        decision,
+        allowed: head.allow(),
+        allow: if reliable {
+            methods(&cx.config.profile)
+        } else {
+            ALLOW
+        },
+    })
 }
 
 impl Leg {
@@ -98,7 +117,11 @@ impl Leg {
         keep: Keep,
         cx: &mut Context<'_>,
     ) -> Self {
-        let Arriving { decision, allowed } = arrival;
+        let Arriving {
+            decision,
+            allowed,
+            allow,
+        } = arrival;
         let call = Call {
             speaker,
             anonymous: false,
@@ -106,26 +129,18 @@ impl Leg {
             wait: cx.config.limits.bind,
             allowed,
             invited: Some(decision.invite),
+            allow,
+            unheard: None,
             minted: 0,
         };
         let state = State::Deciding(decision);
         Self { call, state }
     }
 
-    /// Says that somebody is being asked (TC-LM-05, TC-LM-07).
+    /// Says that somebody is being asked, and goes on saying so.
     pub(crate) fn ring(&mut self, cx: &mut Context<'_>) {
-        if let State::Deciding(Decision { invite, tag, .. }) = &self.state {
-            let head = reply_lines(cx, self.call.speaker)
-                .line("Allow", ALLOW)
-                .contact(self.call.speaker, false)
-                .take();
-            let reply = Reply {
-                status: Status(180),
-                tag: Some(*tag),
-                head,
-                body: Bytes::new(),
-            };
-            cx.act(Action::Respond(*invite, reply));
+        if let State::Deciding(decision) = &mut self.state {
+            self.call.ring(decision, cx);
         }
     }
 
@@ -133,6 +148,13 @@ impl Leg {
     /// (RFC 3261 §13.3.1.4).
     pub(crate) fn accept(&mut self, cx: &mut Context<'_>) {
         self.state = match core::mem::replace(&mut self.state, State::Closed) {
+            // Whoever does not have the answer yet cannot be told that it counts (RFC 3262 §5).
+            State::Deciding(mut decision)
+                if decision.answered_early && decision.provisional.is_unheard() =>
+            {
+                decision.accepted = true;
+                State::Deciding(decision)
+            }
             State::Deciding(decision) => decision.accept(&self.call, cx),
             state => state,
         };
@@ -161,6 +183,8 @@ impl Decision {
             answered: Answered { sdp, media, .. },
             origin,
             granted,
+            answered_early,
+            ..
         } = self;
         // What was offered sets the user plane (TC-LM-04), which is ready for the connection before the
         // 2xx leaves (TC-LM-14).
@@ -170,20 +194,23 @@ impl Decision {
         lines
             .contact(speaker, false)
             .server(speaker)
-            .line("Allow", ALLOW);
+            .line("Allow", call.allow);
         if matches!(speaker, Speaker::Focus(_)) {
             lines.line("Allow-Events", "conference");
         }
         granted_lines(&mut lines, granted);
-        let head = lines
-            .identity(speaker)
-            .line("Content-Type", "application/sdp")
-            .take();
+        lines.identity(speaker);
+        let body = if answered_early {
+            Bytes::new()
+        } else {
+            lines.line("Content-Type", "application/sdp");
+            sdp.clone()
+        };
         let reply = Reply {
             status: Status(200),
             tag: Some(tag),
-            head,
-            body: sdp.clone(),
+            head: lines.take(),
+            body,
         };
         let mut up = Up {
             dialog,
@@ -203,8 +230,39 @@ impl Decision {
     }
 
     pub(super) fn refuse(self, refusal: Refused<'_>, speaker: Speaker, cx: &mut Context<'_>) {
+        self.provisional.stop(cx);
         refusal.respond(self.invite, self.tag, speaker, cx);
         self.session.release(cx);
+    }
+
+    /// Whether the next reliable response gives the answer: once, and only where the knob says so.
+    pub(super) fn answers_early(&mut self, cx: &Context<'_>) -> bool {
+        let first = !self.answered_early && cx.config.profile.answer_in_provisional;
+        self.answered_early |= first;
+        first
+    }
+
+    /// Whether the caller has the answer.
+    fn is_answered(&self) -> bool {
+        self.answered_early && !self.provisional.is_unheard()
+    }
+
+    /// The answer.
+    pub(super) fn answer(&self) -> Bytes {
+        self.answered.sdp.clone()
+    }
+
+    /// What becomes of an offer that comes with PRACK or UPDATE while somebody decides: the same once more
+    /// is answered the same. For another one somebody would have to be asked (RFC 3311 §5.2).
+    fn offered_again(&self, request: &Request) -> Result<Bytes, Refused<'static>> {
+        let part = request.body.description_part().ok().flatten();
+        let sdp = part.and_then(|part| part.sdp().ok());
+        match sdp {
+            _ if request.body.is_empty() => Ok(Bytes::new()),
+            Some(sdp) if sdp.origin().as_bytes() == self.origin => Ok(self.answer()),
+            _ if request.method == Method::Update => Err(Refused::plain(504)),
+            _ => Err(Refused::plain(488)),
+        }
     }
 }
 
@@ -240,6 +298,11 @@ impl Call {
                 match self.within(&mut decision.dialog, txn, request, cx) {
                     // Legal from the caller even now (CC-09).
                     Some(Method::Bye) => return self.withdrawn(decision, txn, cx),
+                    Some(Method::Prack) => return self.heard_by(decision, txn, request, cx),
+                    Some(Method::Update) if request.body.is_empty() || decision.is_answered() => {
+                        decision.dialog.retarget(&request.head);
+                        self.again_early(&decision, txn, request, cx);
+                    }
                     // The offer is unanswered: whatever else it wants has to wait (section 3.2).
                     Some(_) => self.try_later(txn, cx),
                     None => {}
@@ -251,12 +314,62 @@ impl Call {
                 let _ = decision.session.handle(event, cx);
                 (State::Deciding(decision), Upcall::Nothing)
             }
+            Event::Timer(Timer::Repeat) => {
+                self.ring_again(&mut decision, cx);
+                (State::Deciding(decision), Upcall::Nothing)
+            }
+            // Who does not hear that it rings will not hear more (RFC 3262 §3).
+            Event::Timer(Timer::FinalWait) if decision.provisional.is_unheard() => {
+                decision.refuse(Refused::plain(504), self.speaker, cx);
+                (State::Closed, Upcall::PeerLeft)
+            }
             event @ (Event::Ack(_)
             | Event::Cancel { .. }
             | Event::Response(..)
             | Event::TxnFailed(..)
             | Event::Timer(_)
             | Event::Answer(..)) => self.other(State::Deciding(decision), event, cx),
+        }
+    }
+
+    /// The PRACK of our reliable response. An offer in it is one more than there should be, unless the answer
+    /// to the first has been given (RFC 3262 §5).
+    fn heard_by(
+        &mut self,
+        mut decision: Decision,
+        txn: ServerTxn,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) -> Step {
+        decision.provisional.heard(cx);
+        if decision.answered_early {
+            self.again_early(&decision, txn, request, cx);
+        } else {
+            ok(txn, self.speaker, cx);
+        }
+        if decision.accepted {
+            return (decision.accept(self, cx), Upcall::Nothing);
+        }
+        (State::Deciding(decision), Upcall::Nothing)
+    }
+
+    /// Answers a PRACK or UPDATE that may offer again.
+    fn again_early(
+        &mut self,
+        decision: &Decision,
+        txn: ServerTxn,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) {
+        match decision.offered_again(request) {
+            Ok(body) if request.method == Method::Prack && body.is_empty() => {
+                ok(txn, self.speaker, cx);
+            }
+            Ok(body) => {
+                let head = self.refreshed_lines(None, &body, cx);
+                respond(txn, 200, head, body, cx);
+            }
+            Err(refused) => refused.respond_within(txn, self.speaker, cx),
         }
     }
 

@@ -6,18 +6,20 @@ use bytes::Bytes;
 
 use super::{
     Call, Leg, Refreshing, Refused, Role, State, Step, Up, Upcall, close, end_stray, failed,
+    respond,
 };
 use crate::action::{Fresh, Keys};
+use crate::capabilities::ALLOW;
 use crate::compose::Speaker;
 use crate::dialog::Dialog;
 use crate::msrp::{Keep, Session};
 use crate::offer::{self, Concluded, Offered};
 use crate::outcome::of_refusal;
-use crate::profile::Refresher;
+use crate::profile::{Prack, Refresher};
 use crate::refresh::{Proposal, Refresh};
 use crate::{
-    Action, ClientTxn, Context, Event, Failure, Head, Method, Notice, Outcome, Outgoing, Response,
-    Timer, Token, Uri,
+    Action, ClientTxn, Context, Event, Failure, Method, Notice, Outcome, Outgoing, Request,
+    Response, ServerTxn, Timer, Uri,
 };
 
 /// Whom to invite, and with what.
@@ -45,12 +47,16 @@ pub(super) struct Invite {
     early: Vec<Early>,
 }
 
-/// What the first description of an early dialog makes of the session (CC-17).
+/// An early dialog: one fork of the INVITE that has given its tag (RFC 3261 §12.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Early {
-    /// The To-tag that names the dialog.
-    tag: Bytes,
-    agreed: Result<Agreed, Failure>,
+    dialog: Dialog,
+    /// The last reliable response that came in order (RFC 3262 §4).
+    rseq: Option<u32>,
+    /// What its first description makes of the session (CC-17).
+    agreed: Option<Result<Agreed, Failure>>,
+    /// Whether that description came in a reliable response: then the 2xx may do without (CC-16).
+    sure: bool,
 }
 
 /// What an answer makes of the session.
@@ -84,6 +90,8 @@ impl Leg {
             wait: cx.config.limits.connect_wait,
             allowed: None,
             invited: None,
+            allow: ALLOW,
+            unheard: None,
             minted: 0,
         };
         let invite = Invite {
@@ -115,13 +123,7 @@ impl Call {
                 if txn == invite.txn && response.status.is_provisional() =>
             {
                 self.learn(&response.head);
-                invite.hear(response, cx);
-                // A 100 only says that the next hop has it.
-                let news = if response.status.0 > 100 {
-                    Upcall::Ringing
-                } else {
-                    Upcall::Nothing
-                };
+                let news = self.heard(&mut invite, response, cx);
                 (State::Ringing(invite), news)
             }
             Event::Response(txn, response) if txn == invite.txn => {
@@ -151,20 +153,91 @@ impl Call {
                 let _ = invite.session.handle(event, cx);
                 (stay(invite), Upcall::Nothing)
             }
-            // Our offer is unanswered: one of the callee's has to wait (RFC 3311 §5.2).
-            Event::Request(txn, request)
-                if request.method == Method::Update && invite.has_called(&request.head) =>
-            {
-                Refused::plain(491).respond_within(txn, self.speaker, cx);
+            Event::Request(txn, request) => {
+                self.asked_early(&mut invite, txn, request, cx);
                 (stay(invite), Upcall::Nothing)
             }
-            event @ (Event::Request(..)
-            | Event::Ack(_)
+            event @ (Event::Ack(_)
             | Event::Cancel { .. }
             | Event::Response(..)
             | Event::TxnFailed(..)
             | Event::Timer(_)
             | Event::Answer(..)) => self.other(stay(invite), event, cx),
+        }
+    }
+
+    /// A provisional response: what it says of its early dialog, and PRACK if it is reliable.
+    fn heard(&mut self, invite: &mut Invite, response: &Response, cx: &mut Context<'_>) -> Upcall {
+        // A 100 only says that the next hop has it.
+        if response.status.0 == 100 {
+            return Upcall::Nothing;
+        }
+        let head = &response.head;
+        let reliable = cx.config.profile.prack_caller != Prack::Off && head.required().reliable;
+        let rseq = head.rseq().filter(|_| reliable);
+        let concluded = invite.concluded(response, cx);
+        let Some(early) = invite.early(response, cx) else {
+            // Not told apart: it rings somewhere, and that is all.
+            return Upcall::Ringing;
+        };
+        if let Some(rseq) = rseq {
+            // Once more, or one that has overtaken another: as if it had not come (RFC 3262 §4).
+            if early
+                .rseq
+                .is_some_and(|last| last.checked_add(1) != Some(rseq))
+            {
+                return Upcall::Nothing;
+            }
+            early.rseq = Some(rseq);
+            early.dialog.retarget(head);
+            let txn = self.mint();
+            let lines = cx
+                .lines()
+                .user_agent(self.speaker)
+                .line("RAck", format_args!("{rseq} {} INVITE", head.cseq()))
+                .line("Supported", "timer")
+                .privacy(self.anonymous)
+                .take();
+            let dialog = &mut early.dialog;
+            let prack = dialog.request(Method::Prack, txn, &lines, Bytes::new(), cx);
+            cx.act(Action::SendRequest(prack));
+        }
+        // The first description is the answer, whatever follows (RFC 3261 §13.2.1, CC-17).
+        if early.agreed.is_none() {
+            early.sure = rseq.is_some() && concluded.is_some();
+            early.agreed = concluded;
+        }
+        Upcall::Ringing
+    }
+
+    /// A request of the callee's before it has answered our INVITE.
+    fn asked_early(
+        &mut self,
+        invite: &mut Invite,
+        txn: ServerTxn,
+        request: &Request,
+        cx: &mut Context<'_>,
+    ) {
+        let head = &request.head;
+        let early = invite
+            .early
+            .iter_mut()
+            .find(|early| early.dialog.owns(head));
+        let in_order = early.map(|early| early.dialog.in_order(head));
+        match self.sorted(in_order, txn, request, cx) {
+            // Its target refresh counts when it answers: the 2xx says where it is (RFC 3261 §13.2.2.4).
+            Some(Method::Update) if request.body.is_empty() => {
+                let head = self.refreshed_lines(None, &Bytes::new(), cx);
+                respond(txn, 200, head, Bytes::new(), cx);
+            }
+            // Our offer is unanswered: one of the callee's has to wait (RFC 3311 §5.2, RFC 3261 §14.2).
+            Some(Method::Update | Method::Invite) => {
+                Refused::plain(491).respond_within(txn, self.speaker, cx);
+            }
+            // It may refuse, but not hang up yet (RFC 3261 §15).
+            Some(Method::Bye) => Refused::plain(481).respond_within(txn, self.speaker, cx),
+            Some(_) => self.try_later(txn, cx),
+            None => {}
         }
     }
 
@@ -222,6 +295,7 @@ impl Call {
     /// 2xx to our INVITE: ACK, and the session begins if the answer lets us.
     fn answered(&mut self, invite: Invite, response: &Response, cx: &mut Context<'_>) -> Step {
         let agreed = invite.agreed(response, cx);
+        let early = invite.of(response).cloned();
         let Invite {
             cseq,
             invitation,
@@ -234,6 +308,7 @@ impl Call {
             end_stray(response, cx);
             return close(session, bad, cx);
         };
+        let dialog = dialog.after(early.as_ref().map(|early| &early.dialog));
         let ack = dialog.ack(cseq, b"", cx);
         cx.act(Action::SendAck(ack));
         // Without a Contact there is nothing to speak to for long (CC-12).
@@ -282,6 +357,8 @@ impl Call {
             return close(invite.session, Upcall::Left(why), cx);
         };
         invite.ask = ask;
+        // The early dialogs have ended with it.
+        invite.early.clear();
         invite.cseq += 1;
         invite.txn = self.mint();
         invite.send(cx);
@@ -304,6 +381,7 @@ impl Call {
             end_stray(response, cx);
             return close(invite.session, Upcall::Left(why), cx);
         };
+        let dialog = dialog.after(invite.of(response).map(|early| &early.dialog));
         let ack = dialog.ack(invite.cseq, b"", cx);
         cx.act(Action::SendAck(ack));
         let state = self.say_bye(dialog, invite.session, None, cx);
@@ -312,31 +390,36 @@ impl Call {
 }
 
 impl Invite {
-    /// Whether a request has the Call-ID of this INVITE.
-    fn has_called(&self, head: &Head) -> bool {
-        Token::read(head.call_id()) == Some(self.ids.token)
-    }
-
-    /// Keeps the first description of each early dialog: it is the answer, whatever follows (RFC 3261
-    /// §13.2.1, CC-17).
-    fn hear(&mut self, response: &Response, cx: &Context<'_>) {
-        let limits = &cx.config.limits;
+    /// The early dialog that a response belongs to; `None` if there is none for it, and no room.
+    fn early(&mut self, response: &Response, cx: &mut Context<'_>) -> Option<&mut Early> {
         let to = response.head.to();
-        let Some(tag) = to.tag().filter(|tag| tag.len() <= limits.dialog_octets) else {
-            return;
-        };
-        if self.first(tag).is_some() || self.early.len() >= limits.forks {
-            return;
+        to.tag()?;
+        let known = self
+            .early
+            .iter()
+            .position(|early| early.dialog.is_with(&to));
+        if known.is_none() {
+            if self.early.len() >= cx.config.limits.forks {
+                return None;
+            }
+            let dialog = Dialog::calling(response, &self.invitation.target, cx).ok()?;
+            self.early.push(Early {
+                dialog,
+                rseq: None,
+                agreed: None,
+                sure: false,
+            });
         }
-        if let Some(agreed) = self.concluded(response, cx) {
-            let tag = Bytes::copy_from_slice(tag.as_bytes());
-            self.early.push(Early { tag, agreed });
+        match known {
+            Some(place) => self.early.get_mut(place),
+            None => self.early.last_mut(),
         }
     }
 
-    fn first(&self, tag: &str) -> Option<&Result<Agreed, Failure>> {
-        let same = |early: &&Early| early.tag.eq_ignore_ascii_case(tag.as_bytes());
-        self.early.iter().find(same).map(|early| &early.agreed)
+    /// The early dialog that a final response confirms.
+    fn of(&self, response: &Response) -> Option<&Early> {
+        let to = response.head.to();
+        self.early.iter().find(|early| early.dialog.is_with(&to))
     }
 
     /// What the description in a response makes of the session; `None` if there is none.
@@ -356,12 +439,14 @@ impl Invite {
 
     /// What a 2xx makes of the session.
     fn agreed(&self, response: &Response, cx: &mut Context<'_>) -> Result<Agreed, Failure> {
-        // The answer must be in the 2xx, wherever else it has been before (CC-16).
+        let early = self.of(response);
+        let first = early.and_then(|early| early.agreed.as_ref());
+        // The answer must be in the 2xx, unless a reliable response had it (CC-16).
         let Some(last) = self.concluded(response, cx) else {
-            return Err(Failure::BadAnswer);
+            let sure = first.filter(|_| early.is_some_and(|early| early.sure));
+            return sure.cloned().unwrap_or(Err(Failure::BadAnswer));
         };
-        let tag = response.head.to().tag().unwrap_or_default();
-        match self.first(tag) {
+        match first {
             Some(first) if *first != last => {
                 cx.act(Action::Tell(Notice::AnswerChanged));
                 if cx.config.profile.answer_from_2xx {

@@ -6,17 +6,17 @@ use bytes::Bytes;
 
 use super::callee::granted_lines;
 use super::{
-    AckWait, Call, Refreshing, Refused, Role, State, Step, Up, Upcall, again, held, is_leaving,
+    AckWait, Call, Refreshing, Refused, Role, State, Step, Up, Upcall, again, held, is_leaving, ok,
     respond,
 };
-use crate::capabilities::{ALLOW, Ability, options};
+use crate::capabilities::{Ability, options};
 use crate::dialog::Dialog;
 use crate::offer::{self, Change, Later, Standing};
 use crate::profile::Refresher;
 use crate::refresh::{Grant, Refresh, grant, least};
 use crate::{
-    Action, ClientTxn, Context, Failure, Method, Outcome, Reply, Request, Response, ServerTxn,
-    SessionExpires, Status, Timer, TxnError,
+    Action, ClientTxn, Context, Failure, Head, Method, Outcome, Reply, Request, Response,
+    ServerTxn, SessionExpires, Status, Timer, TxnError,
 };
 
 /// How often in a row a refresh is put off because the peer says Retry-After.
@@ -86,13 +86,23 @@ impl Call {
                     cx.act(Action::Respond(txn, reply));
                     return None;
                 }
-                // No provisional response of ours is reliable (RFC 3262 §3).
-                Ok(Method::Prack) => Refused::plain(481),
+                Ok(Method::Prack) if !self.acknowledged(head) => Refused::plain(481),
                 Ok(method) => return Some(method),
             },
         };
         refused.respond_within(txn, self.speaker, cx);
         None
+    }
+
+    /// Whether a PRACK is that of the reliable response that waits for it (RFC 3262 §3).
+    fn acknowledged(&mut self, head: &Head) -> bool {
+        let named = head.rack().filter(|rack| rack.method == Method::Invite);
+        let named = named.map(|rack| (rack.rseq, rack.cseq));
+        let found = named.is_some() && self.unheard == named;
+        if found {
+            self.unheard = None;
+        }
+        found
     }
 
     /// Whether we understand a request in its dialog: its method (RFC 3261 §8.2.1), then what it
@@ -138,6 +148,8 @@ impl Call {
     ) -> Step {
         match self.within(&mut up.dialog, txn, request, cx) {
             Some(Method::Bye) => return self.left(up, wait, txn, cx),
+            // It comes after the 2xx that did not wait for it.
+            Some(Method::Prack) => ok(txn, self.speaker, cx),
             // A BYE of ours is due: nothing else is begun (CC-10).
             Some(_) if is_leaving(&wait) => {
                 Refused::plain(481).respond_within(txn, self.speaker, cx);
@@ -240,12 +252,17 @@ impl Call {
         up.agree(granted.map(Into::into), Refresher::Uas, cx);
     }
 
-    fn refreshed_lines(&self, granted: Option<Grant>, body: &Bytes, cx: &mut Context<'_>) -> Bytes {
+    pub(super) fn refreshed_lines(
+        &self,
+        granted: Option<Grant>,
+        body: &Bytes,
+        cx: &mut Context<'_>,
+    ) -> Bytes {
         let mut lines = cx.lines();
         lines
             .contact(self.speaker, false)
             .server(self.speaker)
-            .line("Allow", ALLOW);
+            .line("Allow", self.allow);
         granted_lines(&mut lines, granted);
         lines.identity(self.speaker);
         if !body.is_empty() {
@@ -282,7 +299,7 @@ impl Call {
         lines
             .contact(self.speaker, false)
             .user_agent(self.speaker)
-            .line("Allow", ALLOW)
+            .line("Allow", self.allow)
             .line("Supported", "timer")
             .session_expires(up.ask.seconds(), mine, up.ask.min_se())
             .privacy(self.anonymous);

@@ -18,6 +18,8 @@ pub(crate) struct Refused<'a> {
     /// Whether to say what the body of an INVITE to a list may consist of.
     pub(crate) accept_session: bool,
     pub(crate) identity: bool,
+    /// What a caller has to understand, for 421.
+    pub(crate) require: Option<&'static str>,
     /// The request, and the option tags that we do support.
     pub(crate) unsupported: Option<(&'a Head, &'static [&'static str])>,
 }
@@ -33,6 +35,7 @@ impl Refused<'_> {
             accept: false,
             accept_session: false,
             identity: false,
+            require: None,
             unsupported: None,
         }
     }
@@ -79,6 +82,9 @@ impl Refused<'_> {
         }
         if self.identity {
             lines.line("Accept-Encoding", "identity");
+        }
+        if let Some(option) = self.require {
+            lines.line("Require", option);
         }
         if let Some((head, known)) = self.unsupported {
             for tag in head.unsupported_by(known) {

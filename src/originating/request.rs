@@ -118,7 +118,7 @@ impl Message {
         lines
             .user_agent(Speaker::Client)
             .line("Allow", ALLOW)
-            .line("Supported", "timer");
+            .supported();
         let lines = lines.take();
         let more = cx
             .lines()

@@ -22,6 +22,7 @@ mod msrp_connection;
 mod msrp_relay;
 mod options;
 mod originating;
+mod prack;
 mod program;
 mod second;
 mod terminating;

@@ -786,12 +786,10 @@ fn an_answer_that_refuses_the_line_or_would_connect_too_is_ended() {
 fn an_offer_while_ours_is_unanswered_has_to_wait() {
     let (mut rig, sent) = calling(alice(), large(bob()));
     rig.respond(&sent, "180 Ringing", "", "");
-    assert_eq!(
-        rig.request(1, &from_peer(&sent.1, "UPDATE", 1, ""))
-            .statuses(),
-        [491]
-    );
-    let stranger = from_peer(&sent.1, "UPDATE", 1, "").replace("Call-ID: ", "Call-ID: x");
+    let offer = format!("Content-Type: application/sdp\n\n{}", offer_sdp(""));
+    let update = from_peer(&sent.1, "UPDATE", 1, &offer);
+    assert_eq!(rig.request(1, &update).statuses(), [491]);
+    let stranger = update.replace("Call-ID: ", "Call-ID: x");
     assert_eq!(rig.request(2, &stranger).statuses(), [481]);
 }
 

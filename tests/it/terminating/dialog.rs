@@ -129,7 +129,8 @@ fn cc_09_other_requests_in_the_early_dialog() {
     let mut cseq = 314159;
     for (method, lines, status) in [
         ("INVITE", "", 500),
-        ("UPDATE", "", 500),
+        ("UPDATE", "Content-Type: application/sdp\n\nv=0\n", 500),
+        ("UPDATE", "", 200),
         ("MESSAGE", "", 500),
         ("OPTIONS", "", 200),
         ("PRACK", "RAck: 1 314159 INVITE\n", 481),
