@@ -242,6 +242,12 @@ impl Decision {
         first
     }
 
+    /// Whether a PRACK is awaited, and by an acceptance.
+    #[cfg(test)]
+    pub(super) fn awaits(&self) -> (bool, bool) {
+        (self.provisional.is_unheard(), self.accepted)
+    }
+
     /// Whether the caller has the answer.
     fn is_answered(&self) -> bool {
         self.answered_early && !self.provisional.is_unheard()

@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::all;
+use crate::profile::Prack;
 use crate::{
     Access, Account, Action, Actions, Answer, Config, Context, Continuation, Down, Entropy,
     Failure, LegId, Method, MsrpAuthority, Notice, Outcome, Outgoing, Question, Refusal, Status,
@@ -52,8 +53,11 @@ impl Desk {
             port: 7654,
             tls: false,
         };
+        let mut config = Config::new(Account::new(address, contact), msrp, [1, 2]);
+        config.profile.prack_caller = Prack::Supported;
+        config.profile.answer_in_provisional = true;
         Self {
-            config: Config::new(Account::new(address, contact), msrp, [1, 2]),
+            config,
             dice: Dice(1),
             done: Vec::new(),
             about: LegId::FIRST,
@@ -190,6 +194,7 @@ fn short(action: &Action, exact: bool) -> String {
         Action::Tell(notice) => match notice {
             Notice::Ringing => "tell Ringing".into(),
             Notice::Outcome(_, _, outcome) => format!("tell {}", outcome_name(outcome)),
+            Notice::Refused(_) => "tell Refused".into(),
             Notice::Member(..) => "tell Member".into(),
             Notice::Wanted { .. } => "tell Wanted".into(),
             Notice::Connected => "tell Connected".into(),

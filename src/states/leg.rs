@@ -26,6 +26,8 @@ states! { At {
     CancelPending => "CancelPending", "To be cancelled as soon as the peer lets us: CANCEL may not overtake its INVITE.";
     Cancelling => "Cancelling", "We have said CANCEL and await the final response.";
     Deciding => "Deciding", "The peer has invited us, and somebody decides.";
+    DecidingUnheard => "Deciding · PRACK", "The same, and a reliable response of ours, which gives the answer, has no PRACK.";
+    DecidingAccepted => "Deciding · accepted", "The same, and it is accepted: the 2xx waits for the PRACK of the answer.";
     AwaitingAck => "AwaitingAck", "We have answered an INVITE with 2xx and repeat it until its ACK.";
     AwaitingAckUpdating => "AwaitingAck · UPDATE", "The same, and a refresh of ours by UPDATE is under way.";
     AwaitingAckWaiting => "AwaitingAck · Retry", "The same, and a refresh of ours is to be tried again.";
@@ -53,7 +55,11 @@ impl Subject for Scene {
             State::Ringing(_) => At::Ringing,
             State::CancelPending(..) => At::CancelPending,
             State::Cancelling(..) => At::Cancelling,
-            State::Deciding(_) => At::Deciding,
+            State::Deciding(decision) => match decision.awaits() {
+                (false, _) => At::Deciding,
+                (true, false) => At::DecidingUnheard,
+                (true, true) => At::DecidingAccepted,
+            },
             State::AwaitingAck(up, wait) => match (wait.then, up.refreshing) {
                 // What is under way does not matter any more.
                 (Then::Bye(_), _) => At::AwaitingAckToEnd,
@@ -92,8 +98,12 @@ fn scene(at: At) -> Scene {
         At::Ringing => Scene::calling().after(|it| it.hear(Ours::Invite, 180, "", "")),
         At::CancelPending => Scene::calling().after(Scene::end),
         At::Cancelling => scene(At::Ringing).after(Scene::end),
-        At::Deciding => Scene::called(),
-        At::AwaitingAck => Scene::called().after(Scene::accept).after(Scene::bound),
+        At::Deciding => Scene::called(TIMER),
+        At::DecidingUnheard => Scene::called(INSISTING).after(Scene::ring),
+        At::DecidingAccepted => scene(At::DecidingUnheard).after(Scene::accept),
+        At::AwaitingAck => Scene::called(TIMER)
+            .after(Scene::accept)
+            .after(Scene::bound),
         At::AwaitingAckUpdating => scene(At::Updating).after(Scene::reinvited),
         At::AwaitingAckWaiting => {
             scene(At::AwaitingAckUpdating).after(|it| it.hear(Ours::Refresh, 491, "", ""))
@@ -117,6 +127,9 @@ fn scene(at: At) -> Scene {
 
 /// We refresh, whoever has asked for it last.
 const TIMER: &str = "Supported: timer\r\nSession-Expires: 1800;refresher=uac\r\n";
+/// The same of a caller that wants to hear that it rings.
+const INSISTING: &str =
+    "Supported: timer\r\nSession-Expires: 1800;refresher=uac\r\nRequire: 100rel\r\n";
 const FRESH: &str = "Supported: timer\r\nSession-Expires: 1800;refresher=uas\r\n";
 const SHORT: &str = "Supported: timer\r\nSession-Expires: 60;refresher=uas\r\n";
 const KNOWS_UPDATE: &str =
@@ -187,11 +200,11 @@ impl Scene {
         Self { leg, desk, bob }
     }
 
-    /// Bob calls us.
-    fn called() -> Self {
+    /// Bob calls us, with these lines.
+    fn called(lines: &str) -> Self {
         let mut desk = Desk::new();
         let mut bob = Peer::stranger();
-        let invite = bob.request(Method::Invite, TIMER, ANSWER);
+        let invite = bob.request(Method::Invite, lines, ANSWER);
         let leg = desk.call(|cx| {
             let arriving = check(INVITED, &invite, u64::MAX, cx).unwrap();
             Leg::arrive(arriving, Speaker::Client, KEEP, cx)
@@ -208,6 +221,29 @@ impl Scene {
     fn after(mut self, event: impl FnOnce(&mut Self) -> String) -> Self {
         event(&mut self);
         self
+    }
+
+    fn ring(&mut self) -> String {
+        self.desk.call(|cx| self.leg.ring(cx));
+        String::new()
+    }
+
+    /// The PRACK of the last reliable response.
+    fn heard_of(&mut self) -> String {
+        let rseq = self
+            .desk
+            .done
+            .iter()
+            .rev()
+            .find_map(|(_, action)| match action {
+                Action::Respond(_, reply) => {
+                    let head = core::str::from_utf8(&reply.head).ok()?;
+                    head.lines().find_map(|line| line.strip_prefix("RSeq: "))
+                }
+                _ => None,
+            });
+        let lines = format!("RAck: {} 1 INVITE\r\n", rseq.unwrap_or("1"));
+        self.asks(Method::Prack, &lines, "")
     }
 
     fn accept(&mut self) -> String {
@@ -377,6 +413,15 @@ fn responses() -> Groups {
     let mut first = Vec::from([
         heard("100", invite, 100, "", "").drawn("1xx"),
         heard("180", invite, 180, "", "").drawn("1xx"),
+        heard(
+            "180, reliable",
+            invite,
+            180,
+            "Require: 100rel\r\nRSeq: 1\r\n",
+            "",
+        )
+        .drawn("1xx")
+        .because("RFC 3262 §4: PRACK, if it is the next in order and we speak of `100rel`."),
         heard("2xx", invite, 200, TIMER, ANSWER)
             .drawn("2xx")
             .because("CC-02, CC-04, CC-10, CC-23: a 2xx is never left without its ACK."),
@@ -517,8 +562,13 @@ fn asked(method: Method) -> Vec<Row<Scene>> {
         Method::Ack => Vec::from([ask("ACK as a request", "", "")]),
         Method::Cancel => Vec::from([ask("CANCEL as a request", "", "")]),
         Method::Other => Vec::from([ask("a method without a name here", "", "")]),
+        Method::Prack => Vec::from([
+            row("PRACK of our reliable response", Scene::heard_of)
+                .drawn("PRACK")
+                .because("RFC 3262 §3, §5: a 2xx waits for that of the answer."),
+            ask("another PRACK", "", ""),
+        ]),
         Method::Options
-        | Method::Prack
         | Method::Refer
         | Method::Subscribe
         | Method::Notify
@@ -593,10 +643,8 @@ fn answers() -> Groups {
 
 fn commands() -> Vec<Row<Scene>> {
     Vec::from([
-        row("ring", |scene| {
-            scene.desk.call(|cx| scene.leg.ring(cx));
-            String::new()
-        }),
+        row("ring", Scene::ring)
+            .because("RFC 3262 §3: a second reliable response waits for the PRACK of the first."),
         row("accept", Scene::accept),
         row("refuse", |scene| {
             scene
