@@ -355,6 +355,8 @@ fn fields(cases: &mut Cases) {
     cases.field("Session-Expires: 0", seconds, "0\r\n");
     let refresher = "refresher is neither uac nor uas";
     cases.field("x: 90;refresher=me", refresher, "90;refresher");
+    let twice = "x: 90;refresher=uac;refresher=uas";
+    cases.field(twice, "refresher is named twice", "90;refresher");
     cases.field("Min-SE: -1", "Min-SE is no number of seconds", "-1");
     let repeated = "header field is repeated";
     cases.field("Foo: a\nFrom: <sip:x@h>", repeated, "<sip:x@h>");
