@@ -129,7 +129,7 @@ impl Call {
                 reply, interval, ..
             } => {
                 cx.act(Action::Respond(decision.invite, reply.clone()));
-                *interval *= 2;
+                *interval = interval.saturating_mul(2);
                 cx.start(Timer::Repeat, *interval);
             }
         }
