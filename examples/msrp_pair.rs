@@ -186,6 +186,7 @@ impl Party {
             | Action::SendAck(_)
             | Action::SendCancel(_)
             | Action::Respond(..)
+            | Action::Replace(_)
             | Action::Ask(..) => unreachable!("an endpoint knows nothing of SIP"),
         }
     }

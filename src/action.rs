@@ -33,6 +33,10 @@ pub enum Action {
     /// Stop this timer of the leg; it may not be running.
     StopTimer(Timer),
 
+    /// End the dialog with this tag of ours, another one is there in its place (RFC 3891 §3):
+    /// [`Dispatch::dialog`](crate::driver::Dispatch::dialog) finds it, `close` ends it.
+    Replace(Tag),
+
     /// Ask the host; it comes back as [`Event::Answer`](crate::Event::Answer).
     Ask(AskId, Question),
     /// Tell the application.
@@ -258,6 +262,14 @@ pub enum Question {
         /// Whether the originator wants to stay anonymous.
         anonymous: bool,
     },
+    /// Which dialog is this? Asked of the driver, which knows all machines, and answered at once by
+    /// [`Answer::Dialog`](crate::Answer::Dialog).
+    Dialog {
+        /// Our tag of it, by which [`Dispatch::dialog`](crate::driver::Dispatch::dialog) finds it.
+        tag: Tag,
+        /// The peer's tag of it, for [`Machine::dialog`](crate::Machine::dialog).
+        remote_tag: Bytes,
+    },
     /// Who are the members of this group? Answered by [`Answer::Members`](crate::Answer::Members).
     Members {
         /// The group's URI.
@@ -288,6 +300,8 @@ pub struct Marks {
     pub indirect: bool,
     /// It must not be rendered by itself (`Content-Disposition: attachment`).
     pub attachment: bool,
+    /// It is to take the place of a session that is there, as its peer asks (RFC 3891).
+    pub replaces: bool,
 }
 
 /// News for the application.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::replace::{DialogView, Stage};
 use crate::{
     Address, ClientTxn, Context, Flaw, Head, Method, Outgoing, Request, Response, Status, Tag, Uri,
 };
@@ -16,6 +17,8 @@ pub(crate) struct Dialog {
     lines: Bytes,
     call_id: Bytes,
     remote_tag: Bytes,
+    /// Who the core says that the peer is; empty if it does not say.
+    asserted: Bytes,
     /// Where requests go: the remote target, known to the upper layers as Session Identity (OC-LM-12,
     /// D-14, D-15).
     target: Uri,
@@ -125,21 +128,27 @@ impl Dialog {
             lines.line("Route", route);
         }
         let target = target.unwrap_or(otherwise.as_str());
+        // Of a response it says who has answered in whose place: who was called is known.
+        let asserted = local_tag.and_then(|_| head.asserted().next());
+        let asserted = asserted.unwrap_or_default();
         let mut written = lines
             .lines(target.as_bytes())
             .lines(remote_tag.as_bytes())
+            .lines(asserted.as_bytes())
             .take();
         if written.len() > cx.config.limits.dialog_octets {
             return Err(NO_DIALOG);
         }
         // One copy of its own: the block that it was written in is shared with passing messages.
         written = Bytes::copy_from_slice(&written);
+        let asserted = written.split_off(written.len() - asserted.len());
         let remote_tag = written.split_off(written.len() - remote_tag.len());
         let target = Uri::parse(written.split_off(written.len() - target.len()))?;
         Ok(Self {
             call_id: call_id_of(&written),
             lines: written,
             remote_tag,
+            asserted,
             target,
             strict,
             local_cseq,
@@ -156,10 +165,39 @@ impl Dialog {
         self
     }
 
+    /// What others may know of it.
+    pub(crate) fn view(&self, stage: Stage) -> Option<DialogView> {
+        let named = |name| self.lines_named(name).and_then(Address::read);
+        let (local, remote) = (named("From: ")?, named("To: ")?);
+        let asserted = core::str::from_utf8(&self.asserted).unwrap_or_default();
+        let peer = match asserted {
+            "" => remote.uri,
+            asserted => asserted,
+        };
+        Some(DialogView {
+            call_id: self.call_id.clone(),
+            local_tag: self.lines.slice_ref(local.tag()?.as_bytes()),
+            remote_tag: self.remote_tag.clone(),
+            peer: Uri::copy(peer).ok()?,
+            target: self.target.clone(),
+            stage,
+        })
+    }
+
+    /// The value of the first line of ours that begins so.
+    fn lines_named(&self, name: &str) -> Option<&str> {
+        let lines = core::str::from_utf8(&self.lines).ok()?;
+        lines.split("\r\n").find_map(|line| line.strip_prefix(name))
+    }
+
     /// Whether a response belongs to this dialog rather than to another fork (CC-05). Tags are
     /// compared without regard to case (CC-26).
     pub(crate) fn is_with(&self, remote: &Address<'_>) -> bool {
-        let tag = remote.tag().unwrap_or_default();
+        self.is_named(remote.tag().unwrap_or_default())
+    }
+
+    /// Whether this is the peer's tag.
+    pub(crate) fn is_named(&self, tag: &str) -> bool {
         self.remote_tag.eq_ignore_ascii_case(tag.as_bytes())
     }
 

@@ -9,6 +9,6 @@ mod outside;
 mod timers;
 
 pub use crate::stray::stray;
-pub use dispatch::{Dispatch, Role, Route};
+pub use dispatch::{Dispatch, Known, Role, Route};
 pub use outbox::{Outbox, Pushed};
 pub use timers::TimerQueue;

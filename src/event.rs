@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use crate::{
-    AskId, ChunkId, ClientTxn, Continuation, FailureReport, MsrpTxn, Request, Response, ServerTxn,
-    Status, Timer, Uri,
+    AskId, ChunkId, ClientTxn, Continuation, FailureReport, Found, MsrpTxn, Request, Response,
+    ServerTxn, Status, Timer, Uri,
 };
 
 /// Something that happened. Big things come by reference; a machine copies what it keeps.
@@ -56,6 +56,8 @@ pub enum Answer<'a> {
     Refuse(Refusal),
     /// What the access rules say.
     Access(Access),
+    /// The dialog that was asked for.
+    Dialog(Found<'a>),
     /// The members of the group, or why they are not known.
     Members(Result<&'a [Uri], LookupError>),
 }

@@ -11,10 +11,11 @@ use crate::compose::Speaker;
 use crate::dialog::Dialog;
 use crate::msrp::{Keep, Letter, More, Session, Upcall as Media};
 use crate::refresh::{Proposal, Refresh};
+use crate::replace::{DialogView, Stage};
 use crate::stray::stray;
 use crate::{
     Action, ClientTxn, Context, Event, Failure, Head, MessageId, Method, Methods, Outcome, Reply,
-    Response, ServerTxn, Status, Timer, TxnError,
+    Response, ServerTxn, Status, Tag, Timer, TxnError,
 };
 
 mod anew;
@@ -55,6 +56,8 @@ struct Call {
     /// RSeq and CSeq number of a reliable provisional response of ours that has no PRACK: it may come
     /// after the final response too (RFC 3262 §3).
     unheard: Option<(u32, u32)>,
+    /// The dialog in whose place this one comes, by our tag, until it has come.
+    replaces: Option<Tag>,
     minted: u32,
 }
 
@@ -188,6 +191,26 @@ impl Leg {
     /// Whether the peer's INVITE has no final answer of ours.
     pub(crate) fn is_unanswered(&self) -> bool {
         matches!(self.state, State::Deciding(_))
+    }
+
+    /// The dialog; of several early ones that with the peer's tag, or the first.
+    pub(crate) fn dialog(&self, remote_tag: Option<&str>) -> Option<DialogView> {
+        match &self.state {
+            State::Inviting(invite) | State::Ringing(invite) => {
+                invite.dialog(remote_tag)?.view(Stage::Calling)
+            }
+            State::CancelPending(invite, _) | State::Cancelling(invite, _) => {
+                invite.dialog(remote_tag)?.view(Stage::Over)
+            }
+            State::Deciding(decision) => decision.dialog.view(Stage::Called),
+            State::AwaitingAck(up, wait) => match wait.then {
+                Then::Stay => up.dialog.view(Stage::Confirmed),
+                Then::Bye(_) => up.dialog.view(Stage::Over),
+            },
+            State::Up(up) => up.dialog.view(Stage::Confirmed),
+            State::Ending(ending) => ending.dialog.view(Stage::Over),
+            State::Closed => None,
+        }
     }
 
     /// The session, while there is one that is agreed on.

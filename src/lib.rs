@@ -104,6 +104,7 @@ mod outcome;
 mod page;
 pub mod profile;
 mod refresh;
+mod replace;
 mod roster;
 #[cfg(test)]
 mod states;
@@ -135,6 +136,7 @@ pub use originating::{
 };
 pub use outcome::{Failure, Outcome};
 pub use profile::Profile;
+pub use replace::{DialogView, Found, Stage};
 pub use roster::{CopyControl, Entry};
 pub use terminating::Terminating;
 
@@ -150,6 +152,13 @@ pub trait Machine {
 
     /// Whether nothing will happen any more: the machine can be dropped.
     fn is_closed(&self) -> bool;
+
+    /// The dialog of a leg; of several early ones that with the peer's tag, or the first. `None` where
+    /// there is none, or none that could be replaced.
+    fn dialog(&self, leg: LegId, remote_tag: Option<&str>) -> Option<DialogView> {
+        let _ = (leg, remote_tag);
+        None
+    }
 }
 
 /// The README's code is compiled with the tests.

@@ -13,8 +13,8 @@ use crate::msrp::{Letter, Upcall as Media};
 use crate::page::{Inbox, Page};
 use crate::profile::SizeBasis;
 use crate::{
-    Action, Context, Event, Failure, LegId, Machine, MessageId, Notice, Outcome, RecipientId,
-    Response, Timer,
+    Action, Context, DialogView, Event, Failure, LegId, Machine, MessageId, Notice, Outcome,
+    RecipientId, Response, Timer,
 };
 
 /// Sends one message.
@@ -143,7 +143,14 @@ impl Originating {
         {
             return Err(Misuse::Malformed);
         }
+        // Only one dialog is replaced, and only by a dialog: a page is none.
+        let one = matches!(draft.target, Target::One(_));
+        let fits = |old: &DialogView| one && old.replaces().is_some();
+        if !draft.replaces.as_ref().is_none_or(fits) {
+            return Err(Misuse::NotReplaceable);
+        }
         let message = Message {
+            replaces: draft.replaces,
             target: settle(draft.target, cx)?,
             content: draft.content,
             anonymous: draft.anonymous,
@@ -158,7 +165,7 @@ impl Originating {
             )
         };
         // What is too large by itself need not be copied into a request to be measured.
-        if pager(message.content.body.len()) {
+        if message.replaces.is_none() && pager(message.content.body.len()) {
             // The rule is for the request as it will be: all headers, all octets, the list too (CC-27, CC-28, CC-29).
             let page = message.page(cx)?;
             let size = match profile.size_basis {
@@ -339,6 +346,13 @@ impl Machine for Originating {
 
     fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
+    }
+
+    fn dialog(&self, leg: LegId, remote_tag: Option<&str>) -> Option<DialogView> {
+        match &self.state {
+            State::Large { leg: own, .. } if leg == LegId::FIRST => own.dialog(remote_tag),
+            _ => None,
+        }
     }
 }
 

@@ -158,7 +158,9 @@ impl Inbox {
             }
             Answer::Refuse(refusal) => refuse(page_refusal(refusal, cx), txn, cx),
             // An impossible answer counts as a refusal.
-            Answer::Access(_) | Answer::Members(_) => refuse(Refused::plain(480), txn, cx),
+            Answer::Access(_) | Answer::Members(_) | Answer::Dialog(_) => {
+                refuse(Refused::plain(480), txn, cx)
+            }
         }
         true
     }
@@ -190,6 +192,10 @@ fn refuse(refused: Refused<'_>, txn: ServerTxn, cx: &mut Context<'_>) {
 /// What every receiver of a page checks, in order: Require (CC-107), then the types of its parts (CC-106).
 fn check<'r>(request: &'r Request, cx: &Context<'_>) -> Result<(), Refused<'r>> {
     Ability::Page.suits(&request.head, &cx.config.profile)?;
+    // It has a meaning for INVITE alone (RFC 3891 §3).
+    if request.head.header("Replaces").is_some() {
+        return Err(Refused::plain(400));
+    }
     readable(request)?;
     let parts = request.body.parts().map_err(|_| Refused::plain(400))?;
     let foreign = |part: &&Part| !part.handling_optional() && !takes(&cx.config.account, part);
@@ -247,6 +253,7 @@ pub(crate) fn arrival(request: &Request) -> Arrival {
         attachment: parts
             .iter()
             .any(|part| part.disposition() == Some("attachment")),
+        replaces: head.header("Replaces").is_some(),
     };
     Arrival {
         sender,

@@ -260,6 +260,9 @@ pub struct Profile {
     pub anonymous_status: u16,
     /// Whether an offer without `a=accept-types` is taken as `*`.
     pub accept_types_missing: bool,
+    /// Whether an INVITE that replaces a dialog is to fail where that is not understood (D-19): the peer has
+    /// two dialogs otherwise.
+    pub replaces_require: bool,
     /// Reliable provisional responses to our INVITEs.
     pub prack_caller: Prack,
     /// Reliable provisional responses of ours.
@@ -319,6 +322,7 @@ impl Profile {
             size_exceeded_warning: true,
             anonymous_status: 403,
             accept_types_missing: true,
+            replaces_require: true,
             prack_caller: Prack::Off,
             prack_callee: Prack::Supported,
             answer_in_provisional: false,
@@ -341,6 +345,7 @@ impl Profile {
             connect_to: ConnectTo::PathUri,
             size_exceeded_warning: false,
             prack_callee: Prack::Off,
+            replaces_require: false,
             ..Self::oma_im_10()
         }
     }

@@ -1,5 +1,9 @@
 //! The terminating client: a page or a large message arrives.
 
+use alloc::boxed::Box;
+
+use bytes::Bytes;
+
 use crate::capabilities::Ability;
 use crate::compose::Speaker;
 use crate::leg::stranger;
@@ -8,9 +12,10 @@ use crate::msrp::{Keep, Upcall as Media};
 use crate::offer::Shape;
 use crate::page::{Inbox, arrival, readable, refusal_of};
 use crate::profile::Prack;
+use crate::replace::judge;
 use crate::{
-    Action, Answer, AskId, Context, Event, LegId, Machine, Method, Notice, Outcome, Question,
-    Request, ServerTxn, Timer,
+    Action, Answer, AskId, Context, DialogView, Event, Found, LegId, Machine, Method, Notice,
+    Outcome, Question, Request, ServerTxn, Tag, Timer,
 };
 
 /// Receives one page or one large message.
@@ -19,6 +24,9 @@ use crate::{
 /// |---|---|---|---|
 /// | idle | MESSAGE | 420, 415, or the application is asked to keep it | paged |
 /// | paged | kept, refused, too late | 200, its status, 480 | closed |
+/// | idle | INVITE with Replaces | 420, 400, 481, or the driver is asked for the dialog | matching |
+/// | matching | there is none, it is over, not the caller's to replace, too early, too late | 481, 603, 603, 481, 486 | closed |
+/// | matching | it may be replaced | as INVITE; the old one ends when the ACK is there | asked |
 /// | idle | INVITE | 420, 415, 422, 400, 488, or the application is asked | asked |
 /// | asked | accepted | ready for the connection, then 200 | receiving |
 /// | asked | refused, too late, CANCEL | its status, 480, 487 | closed |
@@ -37,6 +45,8 @@ enum State {
     Idle,
     /// A page waits for the application.
     Paged,
+    /// An invitation wants to replace a dialog: which one is that?
+    Matching(Claim),
     /// An invitation waits for the application.
     Asked {
         leg: Leg,
@@ -47,6 +57,17 @@ enum State {
         leg: Leg,
     },
     Closed,
+}
+
+/// An INVITE that wants to replace a dialog (RFC 3891). It is kept as it came, handles and all, for the
+/// time of one lookup.
+#[derive(Clone, Debug)]
+struct Claim {
+    txn: ServerTxn,
+    request: Box<Request>,
+    ask: AskId,
+    /// Our tag of the dialog.
+    tag: Tag,
 }
 
 impl Terminating {
@@ -65,27 +86,85 @@ impl Terminating {
                     State::Paged
                 }
             }
-            Method::Invite => match invited(txn, request, cx) {
-                Ok((mut leg, size)) => {
+            Method::Invite => match claimed(request, cx) {
+                Ok(None) => self.invited(txn, request, None, cx),
+                Ok(Some((tag, remote_tag))) => {
                     let ask = self.inbox.mint();
-                    let question = Question::Invitation {
-                        arrival: arrival(request),
-                        size,
-                    };
-                    cx.act(Action::Ask(ask, question));
-                    leg.ring(cx);
-                    cx.start(Timer::Decide, cx.config.limits.decide);
-                    State::Asked { leg, ask }
+                    cx.act(Action::Ask(ask, Question::Dialog { tag, remote_tag }));
+                    cx.start(Timer::Lookup, cx.config.limits.lookup);
+                    let request = Box::new(request.clone());
+                    State::Matching(Claim {
+                        txn,
+                        request,
+                        ask,
+                        tag,
+                    })
                 }
-                Err(refused) => {
-                    let tag = cx.tag();
-                    refused.respond(txn, tag, Speaker::Client, cx);
-                    State::Closed
-                }
+                Err(refused) => refuse(txn, refused, cx),
             },
             _ => {
                 stranger(Event::Request(txn, request), cx);
                 State::Closed
+            }
+        }
+    }
+
+    /// An INVITE, in the place of the dialog with this tag if it names one.
+    fn invited(
+        &mut self,
+        txn: ServerTxn,
+        request: &Request,
+        old: Option<Tag>,
+        cx: &mut Context<'_>,
+    ) -> State {
+        match invited(txn, request, cx) {
+            Ok((mut leg, size)) => {
+                if let Some(old) = old {
+                    leg.replacing(old);
+                }
+                let ask = self.inbox.mint();
+                let question = Question::Invitation {
+                    arrival: arrival(request),
+                    size,
+                };
+                cx.act(Action::Ask(ask, question));
+                leg.ring(cx);
+                cx.start(Timer::Decide, cx.config.limits.decide);
+                State::Asked { leg, ask }
+            }
+            Err(refused) => refuse(txn, refused, cx),
+        }
+    }
+
+    /// The dialog that is to be replaced is being looked for.
+    fn matching(&mut self, claim: Claim, event: Event<'_>, cx: &mut Context<'_>) -> State {
+        match event {
+            Event::Answer(ask, answer) if ask == claim.ask => {
+                cx.stop(Timer::Lookup);
+                let found = match answer {
+                    Answer::Dialog(found) => found,
+                    // An impossible answer counts as a refusal.
+                    Answer::Accept | Answer::Refuse(_) | Answer::Access(_) | Answer::Members(_) => {
+                        Found::Nothing
+                    }
+                };
+                let Claim {
+                    txn, request, tag, ..
+                } = claim;
+                match judge(&request.head, found) {
+                    Ok(()) => self.invited(txn, &request, Some(tag), cx),
+                    Err(status) => refuse(txn, Refused::plain(status), cx),
+                }
+            }
+            Event::Cancel { cancel, invite } if invite == claim.txn => {
+                cx.stop(Timer::Lookup);
+                refuse(cancel, Refused::plain(200), cx);
+                refuse(invite, Refused::plain(487), cx)
+            }
+            Event::Timer(Timer::Lookup) => refuse(claim.txn, Refused::plain(500), cx),
+            event => {
+                stranger(event, cx);
+                State::Matching(claim)
             }
         }
     }
@@ -101,7 +180,9 @@ impl Terminating {
                     }
                     Answer::Refuse(refusal) => leg.refuse(refusal_of(refusal, cx), cx),
                     // An impossible answer counts as a refusal.
-                    Answer::Access(_) | Answer::Members(_) => leg.refuse(Refused::plain(480), cx),
+                    Answer::Access(_) | Answer::Members(_) | Answer::Dialog(_) => {
+                        leg.refuse(Refused::plain(480), cx)
+                    }
                 }
             }
             Event::Timer(Timer::Decide) => {
@@ -166,6 +247,7 @@ impl Machine for Terminating {
                 self.inbox.give_up(cx);
                 State::Closed
             }
+            (State::Matching(claim), event) => self.matching(claim, event, cx),
             (State::Asked { leg, ask }, event) => self.asked(leg, ask, event, cx),
             (State::Receiving { leg }, Event::Answer(ask, answer)) => {
                 self.inbox.answer(ask, answer, cx);
@@ -190,6 +272,10 @@ impl Machine for Terminating {
                 self.inbox.close(cx);
                 State::Closed
             }
+            State::Matching(claim) => {
+                cx.stop(Timer::Lookup);
+                refuse(claim.txn, Refused::plain(480), cx)
+            }
             State::Asked { mut leg, .. } => {
                 cx.stop(Timer::Decide);
                 leg.refuse(Refused::plain(480), cx);
@@ -213,6 +299,38 @@ impl Machine for Terminating {
     fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
+
+    fn dialog(&self, leg: LegId, remote_tag: Option<&str>) -> Option<DialogView> {
+        match &self.state {
+            State::Asked { leg: own, .. } | State::Receiving { leg: own }
+                if leg == LegId::FIRST =>
+            {
+                own.dialog(remote_tag)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn refuse(txn: ServerTxn, refused: Refused<'_>, cx: &mut Context<'_>) -> State {
+    let tag = cx.tag();
+    refused.respond(txn, tag, Speaker::Client, cx);
+    State::Closed
+}
+
+/// By what an INVITE names the dialog that it wants to replace, if it does: our tag and the peer's.
+fn claimed<'r>(
+    request: &'r Request,
+    cx: &Context<'_>,
+) -> Result<Option<(Tag, Bytes)>, Refused<'r>> {
+    Ability::Client.suits(&request.head, &cx.config.profile)?;
+    let replaces = request.head.replaces().map_err(|_| Refused::plain(400))?;
+    let Some(replaces) = replaces else {
+        return Ok(None);
+    };
+    let tag = Tag::read(replaces.to_tag).ok_or(Refused::plain(481))?;
+    let remote = Bytes::copy_from_slice(replaces.from_tag.as_bytes());
+    Ok(Some((tag, remote)))
 }
 
 /// The checks of an INVITE, in order: Require, encoding, session timer, offer, shape (TC-LM-10).

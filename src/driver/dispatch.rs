@@ -32,7 +32,23 @@ pub struct Dispatch<I> {
     order: VecDeque<(u64, ServerTxn)>,
     /// Those in `memory` without an answer.
     pending: HashMap<ServerTxn, u64>,
+    /// Dialogs that have ended, and until when that is remembered; at most [`RECENT`], oldest first.
+    ended: VecDeque<(Tag, I)>,
 }
+
+/// What is known of a dialog by our tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It is this leg's: [`Machine::dialog`](crate::Machine::dialog) shows it.
+    Leg(MachineId, LegId),
+    /// It has ended just now: [`Found::Over`](crate::Found::Over).
+    Over,
+    /// Nothing: [`Found::Nothing`](crate::Found::Nothing).
+    Unknown,
+}
+
+/// Ended dialogs that are remembered; the oldest is forgotten first.
+const RECENT: usize = 256;
 
 /// Where a request goes. What no machine answers is answered by [`reply`](Self::reply).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +138,7 @@ impl<I> Dispatch<I> {
             memory: HashMap::new(),
             order: VecDeque::new(),
             pending: HashMap::new(),
+            ended: VecDeque::new(),
         }
     }
 
@@ -164,6 +181,22 @@ impl<I: Copy + Ord + Add<Duration, Output = I>> Dispatch<I> {
         }
     }
 
+    /// The dialog with this tag of ours, for [`Question::Dialog`](crate::Question::Dialog) and
+    /// [`Action::Replace`].
+    pub fn dialog(&self, tag: Tag, now: I) -> Known {
+        match self.legs.get(&tag) {
+            Some(&(machine, leg)) => Known::Leg(machine, leg),
+            None if self
+                .ended
+                .iter()
+                .any(|(ended, until)| *ended == tag && now < *until) =>
+            {
+                Known::Over
+            }
+            None => Known::Unknown,
+        }
+    }
+
     /// Learns from an action that is being performed.
     pub fn learn(&mut self, machine: MachineId, leg: LegId, action: &Action, now: I) {
         match action {
@@ -175,7 +208,16 @@ impl<I: Copy + Ord + Add<Duration, Output = I>> Dispatch<I> {
                 }
             }
             // The tag is kept nowhere: whatever comes for it hears 481.
-            Action::Closed => self.close(machine, leg),
+            Action::Closed => {
+                if let Some(&tag) = self.tags.get(&(machine, leg)) {
+                    // That it has been lately is remembered for a while.
+                    if self.ended.len() == RECENT {
+                        self.ended.pop_front();
+                    }
+                    self.ended.push_back((tag, now + REMEMBERED));
+                }
+                self.close(machine, leg);
+            }
             Action::Respond(txn, reply) => self.answered(*txn, reply, now),
             _ => {}
         }

@@ -31,7 +31,7 @@ pub(super) struct Decision {
     answered_early: bool,
     /// It is wanted; the 2xx waits for the PRACK of the answer.
     accepted: bool,
-    dialog: Dialog,
+    pub(super) dialog: Dialog,
     session: Session,
     answered: Answered,
     origin: Bytes,
@@ -131,6 +131,7 @@ impl Leg {
             invited: Some(decision.invite),
             allow,
             unheard: None,
+            replaces: None,
             minted: 0,
         };
         let state = State::Deciding(decision);
@@ -158,6 +159,11 @@ impl Leg {
             State::Deciding(decision) => decision.accept(&self.call, cx),
             state => state,
         };
+    }
+
+    /// Once it is there, the dialog with this tag of ours is replaced by it.
+    pub(crate) fn replacing(&mut self, old: Tag) {
+        self.call.replaces = Some(old);
     }
 
     /// Refuses the invitation.
@@ -400,7 +406,13 @@ impl Call {
                 cx.stop(Timer::Repeat);
                 cx.stop(Timer::FinalWait);
                 match wait.then {
-                    Then::Stay => (State::Up(up), Upcall::Nothing),
+                    Then::Stay => {
+                        // The new one is there: the old one goes (RFC 3891 §3).
+                        if let Some(old) = self.replaces.take() {
+                            cx.act(Action::Replace(old));
+                        }
+                        (State::Up(up), Upcall::Nothing)
+                    }
                     Then::Bye(reason) => (self.bye(up, reason, cx), Upcall::Nothing),
                 }
             }

@@ -92,6 +92,7 @@ impl Leg {
             invited: None,
             allow: ALLOW,
             unheard: None,
+            replaces: None,
             minted: 0,
         };
         let invite = Invite {
@@ -414,6 +415,12 @@ impl Invite {
             Some(place) => self.early.get_mut(place),
             None => self.early.last_mut(),
         }
+    }
+
+    /// The early dialog with this tag of the callee's, or the first.
+    pub(super) fn dialog(&self, tag: Option<&str>) -> Option<&Dialog> {
+        let wanted = |early: &&Early| tag.is_none_or(|tag| early.dialog.is_named(tag));
+        self.early.iter().find(wanted).map(|early| &early.dialog)
     }
 
     /// The early dialog that a final response confirms.

@@ -124,6 +124,10 @@ impl Call {
             | Method::Options
             | Method::Prack) => {
                 Ability::Dialog.suits(&request.head, &cx.config.profile)?;
+                // Nothing that is in a dialog takes the place of another (RFC 3891 §3).
+                if request.head.header("Replaces").is_some() {
+                    return Err(Refused::plain(400));
+                }
                 Ok(method)
             }
             Method::Ack | Method::Cancel => Err(Refused::plain(481)),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::profile::{Profile, SizeBasis};
 use crate::roster::CopyControl;
-use crate::{FailureReport, Uri};
+use crate::{DialogView, FailureReport, Uri};
 
 /// What is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,9 @@ pub struct Draft {
     pub success_report: bool,
     /// Which failures of a large message are reported.
     pub failure_report: FailureReport,
+    /// A dialog of ours with the recipient that this message is to take the place of (RFC 3891): it goes as
+    /// a large message then, and its target should be [`DialogView::target`]. The peer ends the old one.
+    pub replaces: Option<DialogView>,
 }
 
 impl Draft {
@@ -36,6 +39,7 @@ impl Draft {
             path: PathKnowledge::Unknown,
             success_report: false,
             failure_report: FailureReport::Yes,
+            replaces: None,
         }
     }
 }
@@ -231,6 +235,8 @@ pub enum Misuse {
     TooManyRecipients,
     /// A list needs the factory or exploder URI of the home service, and none is provisioned (DR-22).
     NotProvisioned,
+    /// The dialog that is to be replaced is over or early (CC-64), or the message is not for one recipient.
+    NotReplaceable,
     /// A header field value with a line break, or a media type that is none.
     Malformed,
     /// There is a session already, or none that this could be for.
@@ -254,6 +260,7 @@ impl core::fmt::Display for Misuse {
             Self::NoRecipient => "no recipient is left",
             Self::TooManyRecipients => "too many recipients",
             Self::NotProvisioned => "no factory or exploder URI is provisioned",
+            Self::NotReplaceable => "the dialog cannot be replaced",
             Self::Malformed => "a value holds what it must not",
             Self::NotNow => "the session is at another stage",
             Self::TooManyMessages => "too many messages are under way",

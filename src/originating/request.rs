@@ -14,7 +14,7 @@ use crate::page;
 use crate::profile::SessionParam;
 use crate::roster::{self, Entry};
 use crate::wire::{lists, mime};
-use crate::{Action, ClientTxn, Context, FailureReport, Notice, Outgoing, Uri};
+use crate::{Action, ClientTxn, Context, DialogView, FailureReport, Notice, Outgoing, Uri};
 
 /// A draft whose recipients are settled.
 #[derive(Clone, Debug)]
@@ -24,6 +24,7 @@ pub(super) struct Message {
     pub(super) anonymous: bool,
     pub(super) success: bool,
     pub(super) failure: FailureReport,
+    pub(super) replaces: Option<DialogView>,
 }
 
 #[derive(Clone, Debug)]
@@ -114,6 +115,13 @@ impl Message {
             .accept_large(config.profile.accept_contact_invite);
         if list.is_some() {
             lines.line("Require", "recipient-list-invite");
+        }
+        // Tags as the peer has them (CC-65).
+        if let Some(replaces) = self.replaces.as_ref().and_then(DialogView::replaces) {
+            lines.line("Replaces", replaces);
+            if config.profile.replaces_require {
+                lines.line("Require", "replaces");
+            }
         }
         lines
             .user_agent(Speaker::Client)

@@ -1,16 +1,19 @@
 //! What a machine under trial is lent, and what is kept of it.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
+
 use super::all;
 use crate::profile::Prack;
 use crate::{
-    Access, Account, Action, Actions, Answer, Config, Context, Continuation, Down, Entropy,
-    Failure, LegId, Method, MsrpAuthority, Notice, Outcome, Outgoing, Question, Refusal, Status,
-    Timer, TxnError, Uri,
+    Access, Account, Action, Actions, Answer, Config, Context, Continuation, DialogView, Down,
+    Entropy, Failure, Found, LegId, Method, MsrpAuthority, Notice, Outcome, Outgoing, Question,
+    Refusal, Stage, Status, Timer, TxnError, Uri,
 };
 
 /// Configuration, randomness, and everything that was done so far.
@@ -189,6 +192,7 @@ fn short(action: &Action, exact: bool) -> String {
             Question::Page(_) => "ask about the page".into(),
             Question::Invitation { .. } => "ask about the invitation".into(),
             Question::Access { .. } => "ask for access".into(),
+            Question::Dialog { .. } => "ask for the dialog".into(),
             Question::Members { .. } => "ask for members".into(),
         },
         Action::Tell(notice) => match notice {
@@ -218,6 +222,7 @@ fn short(action: &Action, exact: bool) -> String {
         },
         Action::RespondMsrp(_, status) => format!("{status}"),
         Action::SendReport(report) => format!("REPORT {}", report.status),
+        Action::Replace(_) => "replace".into(),
         Action::ReleaseMsrp => "release".into(),
         Action::Closed => "closed".into(),
     }
@@ -312,6 +317,19 @@ pub(crate) fn refusals() -> [(&'static str, Refusal); 5] {
     })
 }
 
+/// A dialog of somebody's.
+fn view() -> &'static DialogView {
+    let uri = || Uri::copy("sip:carol@example.com").unwrap();
+    Box::leak(Box::new(DialogView {
+        call_id: Bytes::from_static(b"a"),
+        local_tag: Bytes::from_static(b"b"),
+        remote_tag: Bytes::from_static(b"c"),
+        peer: uri(),
+        target: uri(),
+        stage: Stage::Confirmed,
+    }))
+}
+
 /// All that the host can answer.
 pub(crate) fn answers() -> Vec<(&'static str, Answer<'static>)> {
     let access = Access {
@@ -326,6 +344,11 @@ pub(crate) fn answers() -> Vec<(&'static str, Answer<'static>)> {
             refusals.map(|(name, refusal)| (name, Answer::Refuse(refusal))).collect()
         },
         Answer::Access(_) => Vec::from([("access", Answer::Access(access))]),
+        Answer::Dialog(_) => Vec::from(all!(Found<'static> {
+            Found::Nothing => ("no dialog", Answer::Dialog(Found::Nothing)),
+            Found::Over => ("a dialog that is over", Answer::Dialog(Found::Over)),
+            Found::Dialog(_) => ("another dialog", Answer::Dialog(Found::Dialog(view()))),
+        })),
         Answer::Members(_) => Vec::from([("members", Answer::Members(Ok(&[])))]),
     });
     answers.into_iter().flatten().collect()

@@ -24,6 +24,7 @@ mod options;
 mod originating;
 mod prack;
 mod program;
+mod replaces;
 mod second;
 mod terminating;
 mod transcripts;

@@ -59,7 +59,7 @@ fn ringing(mut rig: Rig<Terminating>, invite: &str) -> (Rig<Terminating>, AskId,
 
 impl Call {
     /// Bob has accepted and awaits the ACK.
-    fn answered(rig: Rig<Terminating>, invite: &str) -> (Self, Did) {
+    pub fn answered(rig: Rig<Terminating>, invite: &str) -> (Self, Did) {
         let (mut rig, ask, _) = ringing(rig, invite);
         let did = rig.answer(ask, Answer::Accept);
         let ok = did.one_reply().1;

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 
 use bytes::Bytes;
-use simple_im::driver::{Dispatch, Outbox, Pushed, Role, Route, TimerQueue, stray};
+use simple_im::driver::{Dispatch, Known, Outbox, Pushed, Role, Route, TimerQueue, stray};
 use simple_im::msrp::{Connection, ConnectionId, Sessions};
 use simple_im::{
     Access, Action, Actions, Answer, AskId, ClientTxn, Config, Context, Down, Entropy, Event,
-    LegId, LookupError, Machine, MachineId, Method, MsrpEvent, Notice, Outgoing, Question, Refusal,
-    Reply, Request, Response, ServerTxn, Tag, TxnError, Uri,
+    Found, LegId, LookupError, Machine, MachineId, Method, MsrpEvent, Notice, Outgoing, Question,
+    Refusal, Reply, Request, Response, ServerTxn, Tag, TxnError, Uri,
 };
 
 use super::invariants::Monitor;
@@ -106,6 +106,8 @@ enum Local {
     Failed(MachineId, LegId, ClientTxn),
     Down(MachineId, LegId),
     Poll(ConnectionId),
+    Close(MachineId),
+    Find(MachineId, LegId, AskId, (Tag, Bytes)),
 }
 
 impl Node {
@@ -317,6 +319,24 @@ impl Node {
                 self.handle(machine, leg, event, now);
             }
             Local::Poll(id) => self.poll(id, now),
+            Local::Close(machine) => self.call(machine, now, |actor, cx| actor.close(cx)),
+            Local::Find(machine, leg, ask, (tag, remote_tag)) => {
+                let known = self.dispatch.dialog(tag, now);
+                let remote_tag = std::str::from_utf8(&remote_tag).ok();
+                let dialog = match known {
+                    Known::Leg(old, leg) => {
+                        let old = self.machines.get(&old);
+                        old.and_then(|old| old.dialog(leg, remote_tag))
+                    }
+                    _ => None,
+                };
+                let found = match (known, &dialog) {
+                    (_, Some(dialog)) => Found::Dialog(dialog),
+                    (Known::Over, None) => Found::Over,
+                    (_, None) => Found::Nothing,
+                };
+                self.handle(machine, leg, Event::Answer(ask, Answer::Dialog(found)), now);
+            }
         }
     }
 
@@ -511,6 +531,15 @@ impl Node {
             Action::SendAck(ack) => self.layer.ack(&ack),
             Action::SendCancel(txn) => self.layer.cancel(machine, leg, txn, now),
             Action::Respond(txn, reply) => self.layer.respond(txn, &reply, now),
+            Action::Replace(tag) => {
+                if let Known::Leg(machine, _) = self.dispatch.dialog(tag, now) {
+                    self.local.push_back(Local::Close(machine));
+                }
+            }
+            Action::Ask(ask, Question::Dialog { tag, remote_tag }) => {
+                let named = (tag, remote_tag);
+                self.local.push_back(Local::Find(machine, leg, ask, named));
+            }
             Action::StartTimer(timer, after) => {
                 self.timers.start((machine, leg, timer), now, after)
             }

@@ -25,15 +25,16 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use simple_im::profile::Prack;
 use simple_im::wire::sip::{
     cancel_of, parse_request, parse_response, write_request, write_response,
 };
 use simple_im::{
     Access, Account, Action, Actions, Answer, AskId, ByteRange, Chunk, ChunkId, ClientTxn, Config,
-    Content, Context, Continuation, Controlling, CopyControl, Down, Draft, Entropy, Event,
-    FailureReport, LegId, LookupError, Machine, MachineId, Method, MsrpAuthority, MsrpEvent,
-    MsrpTxn, Notice, Originating, Outgoing, PathKnowledge, Profile, Question, Recipient,
-    RecipientId, Refusal, Reply, ReportHead, Request, SendHead, ServerTxn, Status, Target,
+    Content, Context, Continuation, Controlling, CopyControl, DialogView, Down, Draft, Entropy,
+    Event, FailureReport, Found, LegId, LookupError, Machine, MachineId, Method, MsrpAuthority,
+    MsrpEvent, MsrpTxn, Notice, Originating, Outgoing, PathKnowledge, Profile, Question, Recipient,
+    RecipientId, Refusal, Reply, ReportHead, Request, SendHead, ServerTxn, Stage, Status, Target,
     Terminating, Timer, TxnError, Uri,
 };
 
@@ -159,6 +160,10 @@ struct Link {
     at: u64,
 }
 
+/// The tags of a dialog that strangers name.
+const OURS: &str = "00000000000abcde";
+const THEIRS: &str = "49583";
+
 struct World {
     role: Role,
     config: Config,
@@ -176,6 +181,9 @@ struct World {
     owed: BTreeSet<MsrpTxn>,
     count: u32,
     size: u64,
+    /// The last reliable response that the machine sent, and the last that its peer sends.
+    rseq: u32,
+    next_rseq: u32,
     /// What has been done, if somebody wants to know.
     record: Option<Vec<String>>,
 }
@@ -241,6 +249,8 @@ impl World {
             owed: BTreeSet::new(),
             count: 0,
             size: 0,
+            rseq: 0,
+            next_rseq: 0,
             record: None,
         }
     }
@@ -360,6 +370,8 @@ impl World {
             Action::StopTimer(timer) => {
                 self.timers.remove(&(leg, timer));
             }
+            // The new dialog is there, so the old one could be found.
+            Action::Replace(tag) => assert_eq!(tag.to_string(), OURS),
             Action::Ask(ask, question) => {
                 assert!(
                     self.asked.iter().all(|(asked, _)| *asked != ask),
@@ -417,7 +429,11 @@ impl World {
         let head = &request.head;
         let mut out = BytesMut::new();
         write_response(&mut out, reply, head);
-        parse_response(&out.freeze()).expect("a response that can be read");
+        let read = parse_response(&out.freeze()).expect("a response that can be read");
+        if let Some(rseq) = read.head.rseq() {
+            assert!(read.head.required().reliable && reply.status.is_provisional());
+            self.rseq = rseq;
+        }
         if let (Method::Invite, Some(tag)) = (request.method, reply.tag) {
             let peer = Peer {
                 leg,
@@ -518,6 +534,11 @@ fn configure(config: &mut Config, bits: u8) {
     if on(6) {
         config.profile.msrp_chunk = 100;
     }
+    if on(7) {
+        config.profile.prack_caller = Prack::Supported;
+        config.profile.prack_callee = Prack::Required;
+        config.profile.answer_in_provisional = true;
+    }
 }
 
 const MEMBERS: [&str; 6] = [
@@ -528,6 +549,20 @@ const MEMBERS: [&str; 6] = [
     "sip:dave@example.org;transport=tcp",
     "sips:erin@example.net:5061",
 ];
+
+/// A dialog of the machine's host that somebody wants to replace; zeros are the one that is meant.
+fn replaced(tape: &mut Tape<'_>) -> DialogView {
+    let text = |text: &'static str| Bytes::from_static(text.as_bytes());
+    let stages = [Stage::Confirmed, Stage::Calling, Stage::Called, Stage::Over];
+    DialogView {
+        call_id: text(tape.pick(&["a", "b"])),
+        local_tag: text(OURS),
+        remote_tag: text(tape.pick(&[THEIRS, "", "x"])),
+        peer: uri(tape.pick(&MEMBERS)),
+        target: uri(MEMBERS[0]),
+        stage: tape.pick(&stages),
+    }
+}
 
 /// Lines that a request or response may have besides; one of three at most.
 const LINES: [&str; 32] = [
@@ -557,7 +592,7 @@ const LINES: [&str; 32] = [
     "Unsupported: recipient-list-invite",
     "Expires: 60",
     "Reply-To: <sip:a@example.com>",
-    "Replaces: a;to-tag=b;from-tag=c",
+    "Replaces: a;to-tag=00000000000abcde;from-tag=49583",
     "Content-Disposition: attachment;handling=optional",
     "User-Agent: IM-serv/OMA1.0",
     "Supported: timer, 100rel",
@@ -728,9 +763,14 @@ impl World {
             return;
         };
         let method = tape.pick(&[
-            "BYE", "INVITE", "UPDATE", "MESSAGE", "OPTIONS", "REFER", "INFO",
+            "BYE", "INVITE", "UPDATE", "MESSAGE", "OPTIONS", "REFER", "INFO", "PRACK", "JUMP",
         ]);
-        let more = lines(tape);
+        let mut more = lines(tape);
+        if method == "PRACK" {
+            // Usually the one that is awaited.
+            let rseq = self.rseq.wrapping_add(tape.pick(&[0, 0, 0, 1]));
+            let _ = write!(more, "RAck: {rseq} 1 INVITE\r\n");
+        }
         let usual = match method {
             "INVITE" => Usual::Offer,
             "MESSAGE" => Usual::Text,
@@ -808,7 +848,12 @@ impl World {
         }
         let asked = read(&request);
         let head = &asked.head;
-        let more = lines(tape);
+        let mut more = lines(tape);
+        if (101..200).contains(&status) && tape.byte() & 1 == 1 {
+            // Reliable: the next, the same again, or one too far.
+            self.next_rseq += tape.pick(&[1, 1, 0, 2]);
+            let _ = write!(more, "Require: 100rel\r\nRSeq: {}\r\n", self.next_rseq);
+        }
         let usual = match (request.method, status) {
             (Method::Invite, 200..300) => Usual::Answer,
             _ => Usual::Nothing,
@@ -865,12 +910,14 @@ impl World {
         let right = match question {
             Question::Access { .. } => 1,
             Question::Members { .. } => 2,
+            Question::Dialog { .. } => 4,
             _ => 0,
         };
         let answer = match tape.below(8) {
             0 => right,
             other => other - 1,
         };
+        let dialog: DialogView;
         let answer = match answer {
             0 => Answer::Accept,
             1 => {
@@ -890,6 +937,10 @@ impl World {
                 LookupError::Forbidden,
                 LookupError::Unavailable,
             ]))),
+            4 => {
+                dialog = replaced(tape);
+                Answer::Dialog(tape.pick(&[Found::Dialog(&dialog), Found::Over, Found::Nothing]))
+            }
             _ => Answer::Refuse(tape.pick(&[
                 Refusal::Declined,
                 Refusal::Blocked,

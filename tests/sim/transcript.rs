@@ -21,9 +21,9 @@ use simple_im::driver::TimerQueue;
 use simple_im::wire::msrp::Decoder;
 use simple_im::{
     Access, Action, Actions, Answer, AskId, ChunkId, ClientTxn, Config, Content, Context,
-    Controlling, CopyControl, Draft, Entropy, Event, FailureReport, Head, LegId, LookupError,
-    Machine, MachineId, Method, Originating, Outgoing, PathKnowledge, Question, Recipient, Refusal,
-    Reply, ServerTxn, Status, Target, Terminating, Timer, TxnError, Uri,
+    Controlling, CopyControl, DialogView, Draft, Entropy, Event, FailureReport, Found, Head, LegId,
+    LookupError, Machine, MachineId, Method, Originating, Outgoing, PathKnowledge, Question,
+    Recipient, Refusal, Reply, ServerTxn, Stage, Status, Target, Terminating, Timer, TxnError, Uri,
 };
 
 #[path = "transcript/compare.rs"]
@@ -336,6 +336,7 @@ impl Player {
             }
             Action::Respond(txn, reply) => self.answered(leg, *txn, reply),
             Action::Opened(_)
+            | Action::Replace(_)
             | Action::SendAck(_)
             | Action::SendCancel(_)
             | Action::Tell(_)
@@ -491,6 +492,7 @@ impl Player {
             }
         };
         let members: Vec<Uri>;
+        let dialog: DialogView;
         let answer = match (step.word(1), step.word(2)) {
             ("accept", _) => Answer::Accept,
             ("refuse", why) => Answer::Refuse(match why {
@@ -520,6 +522,12 @@ impl Player {
                     anonymity: says("anonymity"),
                 })
             }
+            ("dialog", "none") => Answer::Dialog(Found::Nothing),
+            ("dialog", "gone") => Answer::Dialog(Found::Over),
+            ("dialog", stage) => {
+                dialog = self.named(stage, step.word(3))?;
+                Answer::Dialog(Found::Dialog(&dialog))
+            }
             ("members", "not-found") => Answer::Members(Err(LookupError::NotFound)),
             ("members", "forbidden") => Answer::Members(Err(LookupError::Forbidden)),
             ("members", "unavailable") => Answer::Members(Err(LookupError::Unavailable)),
@@ -542,6 +550,27 @@ impl Player {
         };
         self.handle(leg, Event::Answer(ask, answer));
         Ok(())
+    }
+
+    /// The dialog that the last request with a Replaces names, at this stage and with this peer.
+    fn named(&self, stage: &str, peer: &str) -> Result<DialogView, String> {
+        let stages = [Stage::Calling, Stage::Called, Stage::Confirmed, Stage::Over];
+        let mut found = stages
+            .into_iter()
+            .filter(|own| kebab(&format!("{own:?}")) == stage);
+        let mut heard = self.past.heard.iter().rev();
+        let replaces = heard.find_map(|(.., head)| head.replaces().ok().flatten());
+        let replaces = replaces.ok_or("nothing is to be replaced")?;
+        let peer = Uri::read(peer)?;
+        let bytes = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+        Ok(DialogView {
+            call_id: bytes(replaces.call_id),
+            local_tag: bytes(replaces.to_tag),
+            remote_tag: bytes(replaces.from_tag),
+            target: peer.clone(),
+            peer,
+            stage: found.next().ok_or(format!("no stage `{stage}`"))?,
+        })
     }
 
     fn thing(&self, name: Option<&str>) -> Result<Option<Thing>, String> {
@@ -586,6 +615,7 @@ fn shape(step: &Step) -> Done {
         ("sip", _) => (3, true),
         ("answer", "access" | "members") => (usize::MAX, false),
         ("answer", "refuse") => (5, false),
+        ("answer", "dialog") => (4, false),
         ("msrp", "") => (1, true),
         ("msrp", "SEND" | "REPORT") => (4, true),
         ("msrp", "octets") => (3, true),

@@ -154,6 +154,7 @@ impl Run {
             assert!(self.closed == 0 || stray, "after Closed: {action:?}");
             match action {
                 Action::Opened(_) => self.opened += 1,
+                Action::Replace(_) => panic!("a caller replaces nothing by itself"),
                 Action::SendRequest(request) => {
                     if request.method == Method::Invite && self.invite.is_none() {
                         self.invite = Some(request.clone());

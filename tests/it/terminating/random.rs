@@ -176,6 +176,7 @@ impl Bench {
                     assert!(self.counts[0] > 0, "released, and was never open");
                     self.counts[1] += 1;
                 }
+                Action::Replace(_) => panic!("nothing is to be replaced"),
                 Action::StartTimer(timer, _) => {
                     assert!(!closed, "{timer:?} starts after the end");
                     self.running.insert(timer);

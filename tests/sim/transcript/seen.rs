@@ -112,6 +112,7 @@ impl Seen {
                 seen(&format!("msrp REPORT {start}-{end}/{total} {status}"))
                     .saying(Text::read(&out))
             }
+            Action::Replace(tag) => seen(&format!("replace {tag}")),
             Action::ReleaseMsrp => seen("msrp release"),
             Action::Closed => seen("closed"),
         }
@@ -359,6 +360,9 @@ fn asked(leg: LegId, question: &Question) -> Seen {
             .fact("also", none(also))
             .fact("target", target)
             .fact("anonymous", yes(*anonymous)),
+        Question::Dialog { tag, remote_tag } => Seen::plain(leg, "ask dialog")
+            .fact("tag", tag)
+            .fact("remote-tag", String::from_utf8_lossy(remote_tag)),
         Question::Members { group } => Seen::plain(leg, "ask members").fact("group", group),
         other => Seen::plain(leg, &format!("ask {}", words(other))),
     }
@@ -369,6 +373,7 @@ fn arrived(seen: Seen, arrival: &Arrival) -> Seen {
         anonymous,
         indirect,
         attachment,
+        replaces,
         ..
     } = arrival.marks;
     let head = String::from_utf8_lossy(&arrival.head).into_owned();
@@ -376,6 +381,7 @@ fn arrived(seen: Seen, arrival: &Arrival) -> Seen {
         .fact("anonymous", yes(anonymous))
         .fact("indirect", yes(indirect))
         .fact("attachment", yes(attachment))
+        .fact("replaces", yes(replaces))
         .saying(Text::of(&head, arrival.body.clone()))
 }
 

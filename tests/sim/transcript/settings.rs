@@ -155,7 +155,7 @@ fields!(knob, "knob", Profile:
     adhoc_anonymity too_many_status list_cid_unresolved empty_group_status hide_existence
     echo_to_originator dedupe_default_port list_without_disposition use_exploder setup_offer
     setup_answer connect_to session_match msrp_tolerance relay_in_clear msrp_chunk size_exceeded_status size_exceeded_warning
-    anonymous_status accept_types_missing prack_caller prack_callee answer_in_provisional answer_from_2xx);
+    anonymous_status accept_types_missing replaces_require prack_caller prack_callee answer_in_provisional answer_from_2xx);
 
 fields!(limit, "limit", Limits:
     batch in_flight patience legs list_entries list_depth list_octets xml_depth xml_attributes cpim_octets cpim_fields notice_octets
