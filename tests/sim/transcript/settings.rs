@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use simple_im::profile::{
     AcceptContact, CfReportPolicy, ConnectTo, FromPolicy, IdentityHeader, LmFeatureTag,
-    MultipartPolicy, Prack, Profile, Refresher, SessionMatch, SessionParam, SetupAnswer, SetupOffer,
-    SizeBasis, Tolerance,
+    MultipartPolicy, Prack, Profile, Refresher, SessionMatch, SessionParam, SetupAnswer,
+    SetupOffer, SizeBasis, Tolerance,
 };
 use simple_im::wire::msrp::Url;
 use simple_im::{Account, Config, Limits, MsrpAuthority, Status, Timer, Uri};
