@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::replace::{DialogView, Stage};
+use crate::stray::strict_router;
 use crate::{
     Address, ClientTxn, Context, Flaw, Head, Method, Outgoing, Request, Response, Status, Tag, Uri,
 };
@@ -116,11 +117,7 @@ impl Dialog {
         };
         lines.line("To", remote).line("Call-ID", call_id);
         let first = routes.next();
-        let router = first
-            .and_then(Address::read)
-            .map(|route| Uri::copy(route.uri))
-            .transpose()?;
-        let strict = router.filter(|router| router.param("lr").is_none());
+        let strict = first.and_then(strict_router);
         if let (Some(first), None) = (first, &strict) {
             lines.line("Route", first);
         }

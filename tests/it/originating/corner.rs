@@ -1,5 +1,6 @@
 //! Corner cases of the calling side and of large messages.
 
+use simple_im::profile::Prack;
 use simple_im::{Continuation, Down, FailureReport, Misuse, Status};
 
 use super::*;
@@ -836,4 +837,71 @@ fn pages_that_nobody_decided_are_refused_when_the_leg_closes() {
         [200, 480, 480, 480, 480, 480, 480, 480, 480]
     );
     assert_eq!(closed(&rig, &all), Outcome::Failed(Failure::Incomplete));
+}
+
+/// The 2xx goes over these routes; the request lines and Route fields of the ACK and of the BYE.
+fn routed(routes: &str) -> Vec<(String, Vec<String>)> {
+    let (mut rig, sent) = calling(alice(), large(bob()));
+    let lines = format!("{ACCEPTED}{routes}");
+    let ack = rig
+        .respond(&sent, "200 OK", &lines, &answer_sdp(""))
+        .one_sent();
+    let bye = bye(&cancel(&mut rig));
+    [ack, bye]
+        .iter()
+        .map(|(_, sent)| (sent.target.to_string(), fields(sent, "Route")))
+        .collect()
+}
+
+/// RFC 3261 §12.2.1.1.
+#[test]
+fn a_strict_router_is_addressed_itself_and_finds_the_target_last() {
+    let peer = "sip:peer@peer.example.com";
+    for (routes, target, expected) in [
+        ("", peer, vec![]),
+        (
+            "Record-Route: <sip:p2.h;lr>, <sip:p1.h;lr>\n",
+            peer,
+            vec!["<sip:p1.h;lr>", "<sip:p2.h;lr>"],
+        ),
+        (
+            "Record-Route: <sip:p2.h;lr>\nRecord-Route: <sip:p1.h>\n",
+            "sip:p1.h",
+            vec!["<sip:p2.h;lr>", "<sip:peer@peer.example.com>"],
+        ),
+        // What a Request-URI cannot have is left out.
+        (
+            "Record-Route: <sip:p1.h;transport=tcp;method=INVITE?Subject=x>\n",
+            "sip:p1.h;transport=tcp",
+            vec!["<sip:peer@peer.example.com>"],
+        ),
+        // Only the first counts.
+        (
+            "Record-Route: <sip:p2.h>, <sip:p1.h;lr=on>;x=y\n",
+            peer,
+            vec!["<sip:p1.h;lr=on>;x=y", "<sip:p2.h>"],
+        ),
+    ] {
+        for (found, routes) in routed(routes) {
+            assert_eq!(found, target);
+            assert_eq!(routes, expected, "{target}");
+        }
+    }
+}
+
+#[test]
+fn cc_05_another_fork_is_ended_over_its_own_routes_and_after_its_pracks() {
+    for (knob, bye) in [(Prack::Off, 2), (Prack::Supported, 1_001)] {
+        let rig = alice_with(|config| config.profile.prack_caller = knob);
+        let (mut rig, sent) = bound(rig, large(bob()), ACCEPTED);
+        let lines = format!("Record-Route: <sip:p2.h;lr>, <sip:p1.h>\n{}", fork());
+        let did = rig.respond(&sent, "200 OK", &lines, &answer_sdp(""));
+        let cseqs: Vec<_> = did.sent().iter().map(|(_, sent)| sent.cseq).collect();
+        assert_eq!(cseqs, [1, bye]);
+        for (_, sent) in did.sent() {
+            assert_eq!(sent.target.as_str(), "sip:p1.h");
+            let routes = fields(&sent, "Route");
+            assert_eq!(routes, ["<sip:p2.h;lr>", "<sip:peer@other.example.com>"]);
+        }
+    }
 }

@@ -836,3 +836,21 @@ fn cc_24_a_timer_that_was_stopped_does_nothing_in_any_state() {
     call.hangs_up();
     every.iter().for_each(|timer| call.rig.timer(*timer).none());
 }
+
+#[test]
+fn a_callee_follows_a_strict_router_too() {
+    let routes = "Record-Route: <sip:p1.h>, <sip:p2.h;lr>\n";
+    let mut call = Call::of(bob(), &invite(routes, &offer_sdp("")));
+    let (_, bye) = call.hangs_up();
+    let text = wire(&bye);
+    assert!(text.starts_with("BYE sip:p1.h SIP/2.0\r\n"), "{text}");
+    let routes: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("Route: "))
+        .collect();
+    let expected = [
+        "Route: <sip:p2.h;lr>",
+        "Route: <sip:alice@alice.example.com>",
+    ];
+    assert_eq!(routes, expected);
+}
