@@ -308,6 +308,7 @@ impl Host {
             | Action::SendAck(_)
             | Action::SendCancel(_)
             | Action::Respond(..)
+            | Action::Replace(_)
             | Action::Ask(..) => unreachable!("an endpoint knows nothing of SIP"),
         }
     }

@@ -7,7 +7,6 @@ use bytes::Bytes;
 
 use super::inside::Verdict;
 use super::{Call, Refreshing, Up};
-use crate::compose::ALLOW;
 use crate::offer::{self, Concluded, Offered};
 use crate::profile::Refresher;
 use crate::refresh::Refresh;
@@ -36,7 +35,7 @@ impl Call {
         lines
             .contact(self.speaker, false)
             .user_agent(self.speaker)
-            .line("Allow", ALLOW)
+            .line("Allow", self.allow)
             .line("Supported", "timer");
         // It counts as a refresh, and changes no roles (RFC 4028 §7.4).
         if let Refresh::On { ours } = up.refresh {

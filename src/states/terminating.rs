@@ -18,6 +18,7 @@ use crate::{Continuation, MsrpEvent, MsrpTxn};
 states! { At {
     Idle => "Idle", "It waits for a stranger's request.";
     Paged => "Paged", "A page waits for the application.";
+    Matching => "Matching", "An invitation wants to replace a dialog: which one is that?";
     Asked => "Asked", "An invitation waits for the application.";
     Receiving => "Receiving", "The session is there, or ends.";
     Closed => "Closed", "Nothing more will happen.";
@@ -35,6 +36,7 @@ impl Subject for Scene {
         let at = match &self.machine.state {
             State::Idle => At::Idle,
             State::Paged => At::Paged,
+            State::Matching(_) => At::Matching,
             State::Asked { .. } => At::Asked,
             State::Receiving { .. } => At::Receiving,
             State::Closed => At::Closed,
@@ -59,6 +61,7 @@ fn scene(at: At) -> Scene {
             bob: Peer::stranger(),
         },
         At::Paged => scene(At::Idle).after(|it| it.pages(TEXT)),
+        At::Matching => scene(At::Idle).after(|it| it.invites(INSTEAD, OFFER)),
         At::Asked => scene(At::Idle).after(|it| it.invites(LARGE, OFFER)),
         At::Receiving => scene(At::Asked)
             .after(|it| it.answers(AskId(1), Answer::Accept))
@@ -70,6 +73,8 @@ fn scene(at: At) -> Scene {
 
 const TEXT: &str = "Content-Type: text/plain\r\n";
 const LARGE: &str = "Contact: <sip:bob@pc9.example.com>;+g.oma.sip-im.large-message\r\n";
+const INSTEAD: &str = "Contact: <sip:bob@pc9.example.com>;+g.oma.sip-im.large-message\r\n\
+    Replaces: a;to-tag=0123456789abcdef;from-tag=c\r\n";
 const INVITE: ServerTxn = ServerTxn(1);
 
 impl Scene {
@@ -149,6 +154,11 @@ pub(crate) fn machine() -> table::Machine {
             it.invites(LARGE, OFFER)
         })
         .drawn("INVITE"),
+        row("an INVITE that wants to replace a dialog", |it| {
+            it.invites(INSTEAD, OFFER)
+        })
+        .drawn("INVITE with Replaces")
+        .because("RFC 3891 §3."),
         row("an INVITE to a chat", |it| {
             it.invites("", &OFFER.replace("sendonly", "sendrecv"))
         })
