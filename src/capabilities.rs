@@ -107,13 +107,7 @@ pub(crate) fn options(
     cx: &mut Context<'_>,
 ) -> Reply {
     let config = cx.config;
-    let body = if accepts(head, "application", "sdp") {
-        let number = cx.draw() >> 2;
-        capability::write(cx.scratch(), config, number);
-        cx.block()
-    } else {
-        Bytes::new()
-    };
+    let describes = accepts(head, "application", "sdp");
     let mut lines = reply_lines(cx, speaker);
     match (ability, speaker) {
         // A conference is where its own Contact says, everything else where the host is.
@@ -144,13 +138,24 @@ pub(crate) fn options(
     for option in ability.options(&config.profile) {
         lines.line("Supported", option);
     }
-    if !body.is_empty() {
+    // Both in one block, so that answering takes no memory.
+    let mut length = 0;
+    if describes {
         lines.line("Content-Type", "application/sdp");
+        length = cx.scratch().len();
+        let number = cx.draw() >> 2;
+        capability::write(cx.scratch(), config, number);
     }
+    let mut head = cx.block();
+    let body = if describes {
+        head.split_off(length)
+    } else {
+        Bytes::new()
+    };
     Reply {
         status: Status(200),
         tag,
-        head: lines.take(),
+        head,
         body,
     }
 }

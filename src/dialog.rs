@@ -1,5 +1,7 @@
 //! A dialog: identity, CSeq, route set and target (RFC 3261 §12).
 
+use alloc::boxed::Box;
+
 use bytes::Bytes;
 
 use crate::replace::{DialogView, Stage};
@@ -18,8 +20,8 @@ pub(crate) struct Dialog {
     lines: Bytes,
     call_id: Bytes,
     remote_tag: Bytes,
-    /// Who the core says that the peer is; empty if it does not say.
-    asserted: Bytes,
+    /// Who the core says that the peer is, where From says something else. Rare, so in a block of its own.
+    asserted: Box<str>,
     /// Where requests go: the remote target, known to the upper layers as Session Identity (OC-LM-12,
     /// D-14, D-15).
     target: Uri,
@@ -127,25 +129,24 @@ impl Dialog {
         let target = target.unwrap_or(otherwise.as_str());
         // Of a response it says who has answered in whose place: who was called is known.
         let asserted = local_tag.and_then(|_| head.asserted().next());
+        let asserted = asserted.filter(|uri| *uri != head.from().uri);
         let asserted = asserted.unwrap_or_default();
         let mut written = lines
             .lines(target.as_bytes())
             .lines(remote_tag.as_bytes())
-            .lines(asserted.as_bytes())
             .take();
-        if written.len() > cx.config.limits.dialog_octets {
+        if written.len() + asserted.len() > cx.config.limits.dialog_octets {
             return Err(NO_DIALOG);
         }
         // One copy of its own: the block that it was written in is shared with passing messages.
         written = Bytes::copy_from_slice(&written);
-        let asserted = written.split_off(written.len() - asserted.len());
         let remote_tag = written.split_off(written.len() - remote_tag.len());
         let target = Uri::parse(written.split_off(written.len() - target.len()))?;
         Ok(Self {
             call_id: call_id_of(&written),
             lines: written,
             remote_tag,
-            asserted,
+            asserted: asserted.into(),
             target,
             strict,
             local_cseq,
@@ -166,8 +167,7 @@ impl Dialog {
     pub(crate) fn view(&self, stage: Stage) -> Option<DialogView> {
         let named = |name| self.lines_named(name).and_then(Address::read);
         let (local, remote) = (named("From: ")?, named("To: ")?);
-        let asserted = core::str::from_utf8(&self.asserted).unwrap_or_default();
-        let peer = match asserted {
+        let peer = match &*self.asserted {
             "" => remote.uri,
             asserted => asserted,
         };

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
+use crate::capabilities::{ALLOW, ALLOW_PRACK};
 use crate::compose::Speaker;
 use crate::dialog::Dialog;
 use crate::msrp::{Keep, Letter, More, Session, Upcall as Media};
@@ -51,14 +52,21 @@ struct Call {
     /// The last INVITE that the peer has sent: a CANCEL of another one matches nothing
     /// (RFC 3261 §9.2).
     invited: Option<ServerTxn>,
-    /// The methods that we understand in this dialog.
-    allow: &'static str,
+    /// Whether PRACK has a use in this dialog.
+    pracks: Pracks,
     /// RSeq and CSeq number of a reliable provisional response of ours that has no PRACK: it may come
     /// after the final response too (RFC 3262 §3).
-    unheard: Option<(u32, u32)>,
-    /// The dialog in whose place this one comes, by our tag, until it has come.
-    replaces: Option<Tag>,
+    unheard: Option<Box<(u32, u32)>>,
+    /// The dialog in whose place this one comes, by our tag, until it has come. Few are.
+    replaces: Option<Box<Tag>>,
     minted: u32,
+}
+
+/// Whether the INVITE that made a dialog speaks of reliable provisional responses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pracks {
+    Yes,
+    No,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +97,8 @@ struct AckWait {
     invite: ServerTxn,
     /// The CSeq number of the INVITE: the ACK of an earlier one says nothing about this.
     cseq: u32,
-    reply: Reply,
+    /// In a block of its own: most of the time nothing is repeated.
+    reply: Box<Reply>,
     interval: Duration,
     then: Then,
 }
@@ -478,6 +487,14 @@ impl Call {
     fn no_such(&self, txn: ServerTxn, cx: &mut Context<'_>) {
         let tag = cx.tag();
         Refused::plain(481).respond(txn, tag, self.speaker, cx);
+    }
+
+    /// The methods that we understand in this dialog (OC-LM-06, TC-LM-07).
+    fn allow(&self) -> &'static str {
+        match self.pracks {
+            Pracks::Yes => ALLOW_PRACK,
+            Pracks::No => ALLOW,
+        }
     }
 
     fn mint(&mut self) -> ClientTxn {

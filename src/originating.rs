@@ -150,7 +150,6 @@ impl Originating {
             return Err(Misuse::NotReplaceable);
         }
         let message = Message {
-            replaces: draft.replaces,
             target: settle(draft.target, cx)?,
             content: draft.content,
             anonymous: draft.anonymous,
@@ -165,7 +164,7 @@ impl Originating {
             )
         };
         // What is too large by itself need not be copied into a request to be measured.
-        if message.replaces.is_none() && pager(message.content.body.len()) {
+        if draft.replaces.is_none() && pager(message.content.body.len()) {
             // The rule is for the request as it will be: all headers, all octets, the list too (CC-27, CC-28, CC-29).
             let page = message.page(cx)?;
             let size = match profile.size_basis {
@@ -180,7 +179,7 @@ impl Originating {
             }
         }
         self.state = State::Large {
-            leg: message.invite(cx)?,
+            leg: message.invite(draft.replaces.as_ref(), cx)?,
             message,
             progress: Progress::Calling,
         };
@@ -226,7 +225,7 @@ impl Originating {
             .is_some_and(|response| matches!(response.status.0, 413 | 513));
         if too_big && cx.config.profile.pager_too_big_fallback {
             // Once: what follows is a large message, which has no way back (D-03, CC-36).
-            if let Ok(leg) = message.invite(cx) {
+            if let Ok(leg) = message.invite(None, cx) {
                 return State::Large {
                     leg,
                     message,

@@ -35,7 +35,7 @@ impl Call {
         lines
             .contact(self.speaker, false)
             .user_agent(self.speaker)
-            .line("Allow", self.allow)
+            .line("Allow", self.allow())
             .line("Supported", "timer");
         // It counts as a refresh, and changes no roles (RFC 4028 §7.4).
         if let Refresh::On { ours } = up.refresh {

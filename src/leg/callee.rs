@@ -1,19 +1,20 @@
 //! The callee's half of a leg: from the INVITE that arrives to its ACK.
 
+use alloc::boxed::Box;
+
 use bytes::Bytes;
 
 use super::provisional::Provisional;
 use super::{
-    AckWait, Call, Leg, Refreshing, Refused, Role, State, Step, Then, Up, Upcall, close, ok,
-    respond,
+    AckWait, Call, Leg, Pracks, Refreshing, Refused, Role, State, Step, Then, Up, Upcall, close,
+    ok, respond,
 };
 use crate::action::Keys;
-use crate::capabilities::{ALLOW, methods};
 use crate::compose::{Lines, Speaker};
 use crate::dialog::Dialog;
 use crate::msrp::{Keep, Session};
 use crate::offer::{self, Answered};
-use crate::profile::Refresher;
+use crate::profile::{Prack, Refresher};
 use crate::refresh::{Grant, Proposal, Refresh, grant, least};
 use crate::{
     Action, Context, Event, Failure, Method, Methods, Outcome, Reply, Request, ServerTxn, Status,
@@ -43,7 +44,7 @@ pub(super) struct Decision {
 pub(crate) struct Arriving {
     decision: Decision,
     allowed: Option<Methods>,
-    allow: &'static str,
+    pracks: Pracks,
 }
 
 /// Checks what every callee checks, in order: the session timer, the body, the offer.
@@ -101,10 +102,10 @@ pub(crate) fn check(
     Ok(Arriving {
         decision,
         allowed: head.allow(),
-        allow: if reliable {
-            methods(&cx.config.profile)
+        pracks: if reliable && cx.config.profile.prack_callee != Prack::Off {
+            Pracks::Yes
         } else {
-            ALLOW
+            Pracks::No
         },
     })
 }
@@ -120,7 +121,7 @@ impl Leg {
         let Arriving {
             decision,
             allowed,
-            allow,
+            pracks,
         } = arrival;
         let call = Call {
             speaker,
@@ -129,7 +130,7 @@ impl Leg {
             wait: cx.config.limits.bind,
             allowed,
             invited: Some(decision.invite),
-            allow,
+            pracks,
             unheard: None,
             replaces: None,
             minted: 0,
@@ -163,7 +164,7 @@ impl Leg {
 
     /// Once it is there, the dialog with this tag of ours is replaced by it.
     pub(crate) fn replacing(&mut self, old: Tag) {
-        self.call.replaces = Some(old);
+        self.call.replaces = Some(Box::new(old));
     }
 
     /// Refuses the invitation.
@@ -200,7 +201,7 @@ impl Decision {
         lines
             .contact(speaker, false)
             .server(speaker)
-            .line("Allow", call.allow);
+            .line("Allow", call.allow());
         if matches!(speaker, Speaker::Focus(_)) {
             lines.line("Allow-Events", "conference");
         }
@@ -288,7 +289,7 @@ impl AckWait {
         Self {
             invite,
             cseq,
-            reply,
+            reply: Box::new(reply),
             interval,
             then: Then::Stay,
         }
@@ -409,7 +410,7 @@ impl Call {
                     Then::Stay => {
                         // The new one is there: the old one goes (RFC 3891 §3).
                         if let Some(old) = self.replaces.take() {
-                            cx.act(Action::Replace(old));
+                            cx.act(Action::Replace(*old));
                         }
                         (State::Up(up), Upcall::Nothing)
                     }
@@ -417,7 +418,7 @@ impl Call {
                 }
             }
             Event::Timer(Timer::Repeat) => {
-                cx.act(Action::Respond(wait.invite, wait.reply.clone()));
+                cx.act(Action::Respond(wait.invite, (*wait.reply).clone()));
                 wait.interval = (wait.interval * 2).min(cx.config.limits.t2);
                 cx.start(Timer::Repeat, wait.interval);
                 (State::AwaitingAck(up, wait), Upcall::Nothing)

@@ -5,11 +5,10 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::{
-    Call, Leg, Refreshing, Refused, Role, State, Step, Up, Upcall, close, end_stray, failed,
-    respond,
+    Call, Leg, Pracks, Refreshing, Refused, Role, State, Step, Up, Upcall, close, end_stray,
+    failed, respond,
 };
 use crate::action::{Fresh, Keys};
-use crate::capabilities::ALLOW;
 use crate::compose::Speaker;
 use crate::dialog::Dialog;
 use crate::msrp::{Keep, Session};
@@ -90,7 +89,7 @@ impl Leg {
             wait: cx.config.limits.connect_wait,
             allowed: None,
             invited: None,
-            allow: ALLOW,
+            pracks: Pracks::No,
             unheard: None,
             replaces: None,
             minted: 0,

@@ -98,7 +98,7 @@ impl Call {
     fn acknowledged(&mut self, head: &Head) -> bool {
         let named = head.rack().filter(|rack| rack.method == Method::Invite);
         let named = named.map(|rack| (rack.rseq, rack.cseq));
-        let found = named.is_some() && self.unheard == named;
+        let found = named.is_some() && self.unheard.as_deref().copied() == named;
         if found {
             self.unheard = None;
         }
@@ -266,7 +266,7 @@ impl Call {
         lines
             .contact(self.speaker, false)
             .server(self.speaker)
-            .line("Allow", self.allow);
+            .line("Allow", self.allow());
         granted_lines(&mut lines, granted);
         lines.identity(self.speaker);
         if !body.is_empty() {
@@ -303,7 +303,7 @@ impl Call {
         lines
             .contact(self.speaker, false)
             .user_agent(self.speaker)
-            .line("Allow", self.allow)
+            .line("Allow", self.allow())
             .line("Supported", "timer")
             .session_expires(up.ask.seconds(), mine, up.ask.min_se())
             .privacy(self.anonymous);

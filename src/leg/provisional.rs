@@ -1,5 +1,6 @@
 //! Provisional responses of ours: now and then, so that no proxy gives up, or until they are heard.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -19,11 +20,18 @@ pub(super) enum Provisional {
     /// It was said reliably, and is repeated until its PRACK.
     Unheard {
         rseq: u32,
-        reply: Reply,
-        interval: Duration,
+        /// In a block of its own: few are reliable.
+        repeated: Box<Repeated>,
     },
     /// The caller has acknowledged it.
     Heard { rseq: u32 },
+}
+
+/// What is repeated, and how long after the last time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Repeated {
+    reply: Reply,
+    interval: Duration,
 }
 
 /// Proxies give an INVITE up after three minutes of silence (RFC 3261 §13.3.1.1).
@@ -84,7 +92,7 @@ impl Call {
         let speaker = self.speaker;
         let answers = rseq.is_some() && decision.answers_early(cx);
         let mut lines = reply_lines(cx, speaker);
-        lines.line("Allow", self.allow).contact(speaker, false);
+        lines.line("Allow", self.allow()).contact(speaker, false);
         let mut body = Bytes::new();
         if let Some(rseq) = rseq {
             lines.line("Require", "100rel").line("RSeq", rseq);
@@ -106,14 +114,13 @@ impl Call {
                 Provisional::Said
             }
             Some(rseq) => {
-                self.unheard = Some((rseq, decision.cseq));
+                self.unheard = Some(Box::new((rseq, decision.cseq)));
                 let interval = cx.config.limits.t1;
                 cx.start(Timer::Repeat, interval);
                 cx.start(Timer::FinalWait, cx.config.limits.final_wait);
                 Provisional::Unheard {
                     rseq,
-                    reply,
-                    interval,
+                    repeated: Box::new(Repeated { reply, interval }),
                 }
             }
         };
@@ -125,9 +132,8 @@ impl Call {
         match &mut decision.provisional {
             Provisional::Unsaid(_) => {}
             Provisional::Said | Provisional::Heard { .. } => self.ring(decision, cx),
-            Provisional::Unheard {
-                reply, interval, ..
-            } => {
+            Provisional::Unheard { repeated, .. } => {
+                let Repeated { reply, interval } = &mut **repeated;
                 cx.act(Action::Respond(decision.invite, reply.clone()));
                 *interval = interval.saturating_mul(2);
                 cx.start(Timer::Repeat, *interval);

@@ -24,7 +24,6 @@ pub(super) struct Message {
     pub(super) anonymous: bool,
     pub(super) success: bool,
     pub(super) failure: FailureReport,
-    pub(super) replaces: Option<DialogView>,
 }
 
 #[derive(Clone, Debug)]
@@ -78,7 +77,11 @@ impl Message {
     }
 
     /// The INVITE that announces it (OC-LM-03). Its route set is the stack's (OC-LM-29).
-    pub(super) fn invite(&self, cx: &mut Context<'_>) -> Result<Leg, Misuse> {
+    pub(super) fn invite(
+        &self,
+        old: Option<&DialogView>,
+        cx: &mut Context<'_>,
+    ) -> Result<Leg, Misuse> {
         let config = cx.config;
         let target = self.request_uri(None, cx)?;
         let mint = cx.mint();
@@ -117,7 +120,7 @@ impl Message {
             lines.line("Require", "recipient-list-invite");
         }
         // Tags as the peer has them (CC-65).
-        if let Some(replaces) = self.replaces.as_ref().and_then(DialogView::replaces) {
+        if let Some(replaces) = old.and_then(DialogView::replaces) {
             lines.line("Replaces", replaces);
             if config.profile.replaces_require {
                 lines.line("Require", "replaces");
