@@ -409,6 +409,8 @@ fn a_malformed_field_is_none_and_does_no_harm() {
         "IN IP4 h/256",
         "IN IP6 h/1/2",
         "IN IP4 /1",
+        "IN IP4 \u{1}",
+        "IN\u{7f} IP4 h",
         "IN",
     ] {
         assert_eq!(Address::read(value), None, "{value}");

@@ -92,7 +92,10 @@ impl<'a> Address<'a> {
             }
             _ => return None,
         };
-        (!host.is_empty()).then_some(Self {
+        // None of them holds a control character (RFC 8866 §9), and none can be written.
+        let visible = |word: &str| word.bytes().all(|octet| octet > b' ' && octet != 0x7F);
+        let sound = !host.is_empty() && [network, family, host].into_iter().all(visible);
+        sound.then_some(Self {
             network,
             family,
             host,
