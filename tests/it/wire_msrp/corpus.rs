@@ -100,6 +100,7 @@ fn the_examples_of_the_rfcs_are_read() {
         // No example needs to be put up with.
         assert_eq!(strict, Verdict::Taken, "{file}");
         let head = only_head(&text);
+        assert_eq!(again(&text), text, "{file}");
         assert_eq!(head.txn(), what("transaction_id"), "{file}");
         let verb = match head.kind() {
             Kind::Response(status) => status.to_string(),
@@ -130,6 +131,44 @@ fn the_examples_of_the_rfcs_are_read() {
             check_path(url).unwrap_or_else(|flaw| panic!("{file}: {url}: {flaw}"));
         }
     }
+}
+
+/// A frame, written from what was read of it: nothing is lost.
+fn again(text: &[u8]) -> Vec<u8> {
+    let (mut decoder, mut input) = (Decoder::default(), BytesMut::from(text));
+    let (mut out, mut txn) = (Vec::new(), String::new());
+    while let Some(piece) = decoder.next(&mut input).unwrap() {
+        match piece {
+            Piece::Head(head) => {
+                txn = head.txn().to_owned();
+                let what = match head.kind() {
+                    Kind::Response(status) => format!("{status} {}", head.comment()),
+                    _ => head.method().to_owned(),
+                };
+                out.extend(format!("MSRP {txn} {}\r\n", what.trim_end()).into_bytes());
+                for (name, value) in head.fields() {
+                    out.extend(format!("{name}: {value}\r\n").into_bytes());
+                }
+                if head.content_type().is_some() {
+                    out.extend(b"\r\n");
+                }
+            }
+            Piece::Bad(_, flaw) => panic!("{flaw}"),
+            Piece::Octets(octets) => out.extend(octets),
+            Piece::End(flag) => {
+                if out.windows(4).any(|four| four == b"\r\n\r\n") {
+                    out.extend(b"\r\n");
+                }
+                let flag = match flag {
+                    Continuation::Last => '$',
+                    Continuation::More => '+',
+                    Continuation::Abandoned => '#',
+                };
+                out.extend(format!("-------{txn}{flag}\r\n").into_bytes());
+            }
+        }
+    }
+    out
 }
 
 /// What becomes of the other implementations' files, where it is not what their manifest says for both a

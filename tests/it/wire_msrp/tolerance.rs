@@ -1,5 +1,8 @@
 //! Each habit of real peers, tolerated and not.
 
+use simple_im::msrp::{Connection, ConnectionId, Sessions};
+use simple_im::{Account, Config, MsrpAuthority, Uri};
+
 use super::*;
 
 /// A knob, a frame that needs it, and what is wrong with the frame where the knob is off.
@@ -367,4 +370,39 @@ fn a_flaw_names_its_place() {
     }
     let found = place(&format!("{head}Byte-Range: x\n{end}"), Tolerance::lenient());
     assert!(found.starts_with("Byte-Range"), "{found}");
+}
+
+/// What a deployment says reaches the decoder of each of its connections.
+#[test]
+fn a_connection_reads_by_the_rules_of_its_configuration() {
+    let uri = |text| Uri::copy(text).unwrap();
+    let account = Account::new(uri("sip:a@example.com"), uri("sip:a@a.example.com"));
+    let msrp = MsrpAuthority {
+        host: "a.example.com".into(),
+        port: 2855,
+        tls: false,
+    };
+    let mut config = Config::new(account, msrp, [1, 2]);
+    let text = send("-------d93kswow$\n");
+    let short = String::from_utf8(text.clone())
+        .unwrap()
+        .replace("d93kswow", "d9");
+    let said = |config: &Config, text: &[u8]| {
+        let (mut connection, mut sessions) = (Connection::new(ConnectionId(1)), Sessions::new());
+        connection.buffer().extend_from_slice(text);
+        assert!(connection.poll(&mut sessions, config).is_none());
+        let answer = connection.transmit().unwrap_or_default();
+        let answer = String::from_utf8(answer.to_vec()).unwrap();
+        let status = answer.split(' ').nth(2).unwrap_or_default().to_owned();
+        (status, connection.is_broken())
+    };
+    assert_eq!(said(&config, &text), ("481".into(), false));
+    assert_eq!(said(&config, short.as_bytes()), ("481".into(), false));
+    config.profile.msrp_tolerance = Tolerance::strict();
+    assert_eq!(said(&config, &text), ("481".into(), false));
+    assert_eq!(said(&config, short.as_bytes()), ("400".into(), false));
+    config.profile.msrp_tolerance.short_ids = true;
+    assert_eq!(said(&config, short.as_bytes()), ("481".into(), false));
+    config.limits.msrp_head = text.len() - 1;
+    assert_eq!(said(&config, &text), (String::new(), true));
 }
