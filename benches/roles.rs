@@ -9,6 +9,7 @@
     clippy::panic
 )]
 
+use std::collections::VecDeque;
 use std::hint::black_box;
 use std::mem;
 
@@ -18,9 +19,9 @@ use simple_im::msrp::{Connection, ConnectionId, Sessions};
 use simple_im::wire::msrp;
 use simple_im::wire::sip::{parse_request, parse_response, write_request, write_response};
 use simple_im::{
-    Action, Answer, ByteRange, ChunkId, Content, Continuation, Controlling, Draft, Event,
-    FailureReport, LegId, Machine, MachineId, MsrpEvent, MsrpTxn, Originating, SendHead, ServerTxn,
-    Target, Terminating,
+    Action, Answer, ByteRange, Content, Continuation, Controlling, Draft, Event, FailureReport,
+    LegId, Machine, MachineId, MsrpEvent, MsrpTxn, Originating, SendHead, ServerTxn, Target,
+    Terminating,
 };
 
 mod common;
@@ -185,15 +186,18 @@ fn large(c: &mut Criterion) {
                 .unwrap();
             let invite = bench.take(sent);
             bench.on(FIRST, Event::Response(invite.txn, &ok));
-            bench.on(FIRST, Event::Msrp(MsrpEvent::Up));
+            let pushed = |action: &Action| match action {
+                Action::SendChunk(chunk) => Some(chunk.id),
+                _ => None,
+            };
+            let mut next = MsrpEvent::Up;
             let mut bye = None;
-            for _ in 0..CHUNKS {
-                let room = Event::Msrp(MsrpEvent::Room(CHUNK));
-                let chunk = bench.find(room, |action| match action {
-                    Action::SendChunk(chunk) => Some(chunk.id),
-                    _ => None,
-                });
-                bench.on(FIRST, Event::Msrp(MsrpEvent::Room(0)));
+            for round in 1..=CHUNKS {
+                let chunk = bench.find(Event::Msrp(next), pushed);
+                next = MsrpEvent::Written(chunk);
+                if round == CHUNKS {
+                    bench.on(FIRST, Event::Msrp(next));
+                }
                 let answered = Event::Msrp(MsrpEvent::Response(chunk, 200));
                 bench.run(|alice, cx| alice.handle(FIRST, answered, cx));
                 for (_, action) in bench.actions.drain() {
@@ -320,17 +324,13 @@ fn large(c: &mut Criterion) {
             bench.on(FIRST, Event::Msrp(MsrpEvent::Up));
             receive(&mut bench, &pieces);
             bench.on(leg, Event::Response(invite.txn, &ok));
-            bench.on(leg, Event::Msrp(MsrpEvent::Up));
-            let mut id = None;
-            for _ in 0..2 * CHUNKS + 4 {
-                let event = match id.take() {
-                    Some(id) => MsrpEvent::Response(id, 200),
-                    None => MsrpEvent::Room(CHUNK),
-                };
+            let mut events = VecDeque::from([MsrpEvent::Up]);
+            while let Some(event) = events.pop_front() {
                 bench.run(|focus, cx| focus.handle(leg, Event::Msrp(event), cx));
                 for (_, action) in bench.actions.drain() {
                     if let Action::SendChunk(chunk) = action {
-                        id = Some::<ChunkId>(chunk.id);
+                        events.push_back(MsrpEvent::Written(chunk.id));
+                        events.push_back(MsrpEvent::Response(chunk.id, 200));
                     }
                 }
             }

@@ -94,6 +94,8 @@ pub enum Timer {
     ChunkResponse,
     /// The next chunk of an incoming message.
     NextChunk,
+    /// The next request without content, which keeps the connection in use.
+    KeepAlive,
     /// The success report of a message whose chunks are all answered.
     SuccessReport,
     /// The end of a message's delivery to one member.

@@ -113,15 +113,20 @@ pub enum LookupError {
 pub enum MsrpEvent<'a> {
     /// The session is bound to a connection: requests may flow.
     Up,
-    /// What was pushed before has been written; about this many octets are wanted.
-    Room(usize),
+    /// The last octet of this chunk has been written: from now on its response is awaited, and its message
+    /// may send the next one.
+    Written(ChunkId),
+    /// This chunk was interrupted by what others had to write. What has been written of it is a transaction
+    /// of its own, whose response is awaited from now on; the rest will follow.
+    Cut(ChunkId),
     /// A SEND request begins.
     Send(MsrpTxn, &'a SendHead<'a>),
     /// Octets of its body, in order. To keep them is to clone the handle.
     Octets(&'a Bytes),
     /// It ends.
     End(Continuation),
-    /// A chunk of ours was answered with this status.
+    /// A transaction of a chunk of ours was answered with this status: of a chunk that was cut there are
+    /// several. It comes after the news that the transaction was written, unless it is a refusal.
     Response(ChunkId, u16),
     /// A REPORT on a message of ours.
     Report(&'a ReportHead<'a>),

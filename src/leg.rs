@@ -311,7 +311,9 @@ impl Call {
                 let news = up.session.handle(event, cx);
                 self.media(up, wait, news, cx)
             }
-            Event::Timer(timer @ (Timer::Bind | Timer::ChunkResponse | Timer::NextChunk)) => {
+            Event::Timer(
+                timer @ (Timer::Bind | Timer::ChunkResponse | Timer::NextChunk | Timer::KeepAlive),
+            ) => {
                 let news = up.session.timer(timer, cx);
                 self.media(up, wait, news, cx)
             }

@@ -73,6 +73,11 @@ pub struct Limits {
     /// Messages that one MSRP session sends at the same time, those among them whose report is awaited; a
     /// further one is refused to the application. Default 16.
     pub outgoing: usize,
+    /// Messages that one MSRP session receives at the same time; a further one is refused with 413. Default 4.
+    pub incoming: usize,
+    /// Octets that one MSRP session holds of messages that are not complete, whatever their number; above it
+    /// 413. Default 16 MiB.
+    pub assembled: u64,
     /// Messages that wait for one request URI; above it the new one is handed back. Default 64.
     pub queue: usize,
     /// Answered requests whose answer is remembered; the oldest is forgotten first. Default 4,096.
@@ -137,6 +142,8 @@ impl Default for Limits {
             msrp_head: 8 * 1024,
             chunks: 8,
             outgoing: 16,
+            incoming: 4,
+            assembled: 16 * 1024 * 1024,
             queue: 64,
             answered: 4_096,
             forks: 8,

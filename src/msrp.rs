@@ -8,6 +8,7 @@ use crate::wire::msrp::LONGEST_ID;
 
 mod connection;
 mod endpoint;
+mod output;
 mod range;
 mod receive;
 pub mod relay;

@@ -169,6 +169,36 @@ pub enum SessionMatch {
     SessionIdOnly,
 }
 
+/// How a message is cut into chunks (RFC 4975 §7.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chunking {
+    /// Pieces of so many octets, 1 to 2,048, whose range has an end. None needs to be interruptible.
+    Pieces(usize),
+    /// Chunks of so many octets, 2,048 to 65,536, as few as possible: each is interrupted when others wait,
+    /// and says so by a range without end.
+    Interruptible(usize),
+}
+
+impl Chunking {
+    /// Octets of a chunk, at most.
+    pub(crate) fn octets(self) -> usize {
+        match self {
+            Self::Pieces(octets) => octets.clamp(1, 2048),
+            Self::Interruptible(octets) => octets.clamp(2048, 64 * 1024),
+        }
+    }
+}
+
+/// How success is reported (RFC 4975 §7.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reports {
+    /// One report, on the whole message.
+    Merged,
+    /// One on each chunk, as it arrives.
+    PerChunk,
+}
+
 /// Knobs: start from a preset and assign to the fields that differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -250,8 +280,13 @@ pub struct Profile {
     /// Whether a relay may be asked for a path without TLS, which RFC 4976 §9.2 forbids: for tests, and where
     /// the layer below is safe.
     pub relay_in_clear: bool,
-    /// Octets of a chunk's body; at most 2,048 so that none needs to be interruptible (RFC 4975 §7.1.1).
-    pub msrp_chunk: usize,
+    /// How messages are cut into chunks.
+    pub msrp_chunk: Chunking,
+    /// How a client confirms what it receives, where that is asked for.
+    pub msrp_reports: Reports,
+    /// How long an MSRP session may send nothing before it sends a request without content, so that nothing
+    /// on the way forgets its connection; `None` for never (RFC 4975 defines none; RFC 6223 for why).
+    pub msrp_keepalive: Option<Duration>,
     /// The status for an announced size above our limit: 488, 403 or 603 (section 3.5).
     pub size_exceeded_status: u16,
     /// Whether 488 for a size carries warning 133.
@@ -317,7 +352,9 @@ impl Profile {
             session_match: SessionMatch::Full4975,
             msrp_tolerance: Tolerance::lenient(),
             relay_in_clear: false,
-            msrp_chunk: 2048,
+            msrp_chunk: Chunking::Pieces(2048),
+            msrp_reports: Reports::Merged,
+            msrp_keepalive: None,
             size_exceeded_status: 488,
             size_exceeded_warning: true,
             anonymous_status: 403,

@@ -369,7 +369,6 @@ fn sending(size: usize) -> Bench<Originating> {
     let lines = "Contact: <sip:peer@peer.example.com>\r\nContent-Type: application/sdp\r\n";
     let ok = response(&invite, "200 OK", lines, ANSWER);
     bench.on(LegId::FIRST, Event::Response(invite.txn, &ok));
-    bench.on(LegId::FIRST, Event::Msrp(MsrpEvent::Up));
     bench
 }
 
@@ -436,21 +435,23 @@ fn a_session_answers_a_request_inside() {
 #[test]
 fn a_session_sends_chunks() {
     let mut bench = sending(4 << 20);
+    let pushed = |action: &Action| match action {
+        Action::SendChunk(chunk) => Some(chunk.id),
+        _ => None,
+    };
+    let mut chunk = bench.find(Event::Msrp(MsrpEvent::Up), pushed);
     never_allocates(|| {
-        let room = Event::Msrp(MsrpEvent::Room(2048));
-        let chunk = bench.find(room, |action| match action {
-            Action::SendChunk(chunk) => Some(chunk.id),
-            _ => None,
-        });
+        let written = Event::Msrp(MsrpEvent::Written(chunk));
+        let next = bench.find(written, pushed);
         bench.on(LegId::FIRST, Event::Msrp(MsrpEvent::Response(chunk, 200)));
+        chunk = next;
     });
 }
 
 #[test]
 fn a_session_hears_reports() {
     let mut bench = sending(4 << 20);
-    let room = Event::Msrp(MsrpEvent::Room(2048));
-    let message = bench.find(room, |action| match action {
+    let message = bench.find(Event::Msrp(MsrpEvent::Up), |action| match action {
         Action::SendChunk(chunk) => Some(chunk.message.to_string()),
         _ => None,
     });
@@ -757,6 +758,7 @@ fn an_idle_session_is_small() {
     bench.actions = Actions::new();
     let received = footprint(&mut bench.machine);
     let mut bench = sending(1 << 20);
+    bench.on(LegId::FIRST, Event::Msrp(MsrpEvent::Up));
     bench.actions = Actions::new();
     let sent = footprint(&mut bench.machine) - (1 << 20);
     println!(

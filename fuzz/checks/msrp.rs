@@ -265,24 +265,17 @@ fn hear(
                 assert!(!octets.is_empty());
             }
             MsrpEvent::End(_) => assert_eq!(in_body.take(), Some(at.0)),
-            MsrpEvent::Room(_) => {
+            MsrpEvent::Up | MsrpEvent::Written(_) => {
                 let id = ChunkId(u32::try_from(entropy.draw()).unwrap_or(0));
-                let body = Bytes::from_static(b"x\r\n-------0000000000000001$\r\n");
-                let chunk = Chunk {
-                    id,
-                    message: Token::new([1, 2, 3]),
-                    start: 1,
-                    total: Some(body.len() as u64),
-                    flag: Continuation::Last,
-                    success: false,
-                    failure: FailureReport::Yes,
-                    mime: Bytes::from_static(b"Content-Type: text/plain\r\n"),
-                    body,
-                };
                 // One after another for ever would be no test of what is read.
                 if id.0 < 64 {
+                    let chunk = chunk(id, Continuation::Last);
                     connection.send_chunk(sessions, at, chunk, entropy);
                 }
+            }
+            MsrpEvent::Response(id, 300..) => {
+                let chunk = chunk(id, Continuation::Abandoned);
+                connection.send_chunk(sessions, at, chunk, entropy);
             }
             MsrpEvent::Down(_) => {
                 if *in_body == Some(at.0) {
@@ -291,5 +284,26 @@ fn hear(
             }
             _ => {}
         });
+    }
+}
+
+/// Each is a message of its own; every other one is so large that it is interrupted.
+fn chunk(id: ChunkId, flag: Continuation) -> Chunk {
+    let line = b"x\r\n-------0000000000000001$\r\n";
+    let body: Bytes = match (flag, id.0 % 2) {
+        (Continuation::Abandoned, _) => Bytes::new(),
+        (_, 0) => Bytes::from_static(line),
+        _ => line.repeat(300).into(),
+    };
+    Chunk {
+        id,
+        message: Token::new([1, 2, id.0]),
+        start: 1,
+        total: Some(body.len() as u64),
+        flag,
+        success: false,
+        failure: FailureReport::Yes,
+        mime: Bytes::from_static(b"Content-Type: text/plain\r\n"),
+        body,
     }
 }

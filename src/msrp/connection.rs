@@ -1,46 +1,36 @@
 //! One byte stream, several sessions.
 
-use alloc::collections::btree_map::Entry;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use arrayvec::{ArrayString, ArrayVec};
+use arrayvec::ArrayString;
 use bytes::{Bytes, BytesMut};
-use hashbrown::HashMap;
-use memchr::memmem;
 
+use super::output::{Output, Progress, number};
 use super::sessions::{ConnectionId, Found, Owner, Sessions};
-use crate::wire::msrp::{
-    Decoder, Head, Kind, LONGEST_ID, Piece, Url, leftmost, urls, write_end, write_report,
-    write_response, write_send,
-};
+use crate::wire::msrp::{Decoder, Head, Kind, LONGEST_ID, Piece, Url, leftmost, urls};
 use crate::{
     Chunk, ChunkId, Config, Continuation, Down, Entropy, FailureReport, LegId, MachineId,
     MsrpEvent, MsrpTxn, Report, Tag,
 };
 
-/// Unanswered chunks of one session whose transactions are remembered; the oldest is forgotten first.
-/// Those that ask for no answer are among them.
-const UNANSWERED: usize = 8;
 /// Requests of the peer that can still be answered; the oldest is forgotten first.
 const ANSWERABLE: usize = 64;
 /// Octets of answers and reports that may wait to be written. Above it nothing more is decoded, so
 /// that a peer who asks and never reads costs no more than this.
 const BACKLOG: usize = 64 * 1024;
-/// Octets that are wanted of a session at a time, at most: a larger chunk would have to be open to
-/// interruption (RFC 4975 §7.1.1).
-const LARGEST_CHUNK: usize = 2048;
 
 /// An MSRP connection: decodes, routes and binds what comes in, and writes what machines push, fairly.
 ///
 /// A driver reads into [`buffer`](Self::buffer) and asks for [`News`] until there is none; each goes to
 /// the machine that it names, whose actions are performed before the next is asked for. It writes what
-/// [`transmit`](Self::transmit) gives, and asks for news again, because there may be room for more.
+/// [`transmit`](Self::transmit) gives, and asks for news again, because a chunk may have been written. That
+/// it asks for more says that what it got before is written: it asks when it can write, and not before.
 ///
 /// What it holds is bounded: of the input, what [`Decoder`] leaves undecided, as long as the driver reads
-/// only while [`wants_input`](Self::wants_input); of the output, what machines push into the room that they
-/// were given, and a backlog of 64 KiB of answers and reports.
+/// only while [`wants_input`](Self::wants_input); of the output, one chunk of each message that is being
+/// sent, and a backlog of 64 KiB of answers and reports.
 #[derive(Debug)]
 pub struct Connection {
     id: ConnectionId,
@@ -49,19 +39,12 @@ pub struct Connection {
     reading: Reading,
     news: VecDeque<News>,
     end: End,
-    bound: BTreeMap<Owner, Unanswered>,
-    unanswered: HashMap<u64, (Owner, ChunkId)>,
+    bound: BTreeSet<Owner>,
     answerable: Vec<Answerable>,
     next: u32,
-    answers: BytesMut,
-    scratch: BytesMut,
-    waiting: VecDeque<Waiting>,
-    writing: Writing,
+    output: Output,
     auth: Auth,
 }
-
-/// The transactions of one session's chunks, oldest first.
-type Unanswered = ArrayVec<u64, UNANSWERED>;
 
 /// Something that happened on a session.
 #[derive(Debug)]
@@ -76,7 +59,8 @@ pub struct News {
 #[derive(Debug)]
 enum What {
     Up,
-    Room(usize),
+    Written(ChunkId),
+    Cut(ChunkId),
     Send(MsrpTxn, Head),
     Octets(Bytes),
     End(Continuation),
@@ -92,7 +76,8 @@ impl News {
     pub fn tell<R>(&self, hear: impl FnOnce(MsrpEvent<'_>) -> R) -> R {
         match &self.what {
             What::Up => hear(MsrpEvent::Up),
-            What::Room(wanted) => hear(MsrpEvent::Room(*wanted)),
+            What::Written(chunk) => hear(MsrpEvent::Written(*chunk)),
+            What::Cut(chunk) => hear(MsrpEvent::Cut(*chunk)),
             What::Send(txn, head) => hear(MsrpEvent::Send(*txn, &head.as_send())),
             What::Octets(octets) => hear(MsrpEvent::Octets(octets)),
             What::End(flag) => hear(MsrpEvent::End(*flag)),
@@ -112,6 +97,16 @@ impl News {
 
     fn new((machine, leg): Owner, what: What) -> Self {
         Self { machine, leg, what }
+    }
+}
+
+impl From<Progress> for What {
+    fn from(progress: Progress) -> Self {
+        match progress {
+            Progress::Written(chunk) => Self::Written(chunk),
+            Progress::Cut(chunk) => Self::Cut(chunk),
+            Progress::Answered(chunk) => Self::Response(chunk, 200),
+        }
     }
 }
 
@@ -156,26 +151,6 @@ struct Answerable {
     own: Bytes,
 }
 
-/// A chunk that waits for its turn.
-#[derive(Debug)]
-struct Waiting {
-    owner: Owner,
-    head: Bytes,
-    body: Bytes,
-    end: Bytes,
-}
-
-/// What is to be written next, within one chunk.
-#[derive(Debug, Default)]
-enum Writing {
-    #[default]
-    Nothing,
-    Body(Owner, Bytes, Bytes),
-    End(Owner, Bytes),
-    /// All of it has been handed out: when the driver asks for more, it has been written.
-    Written(Owner),
-}
-
 impl Connection {
     /// A connection without sessions: one that was accepted, or one that has been made.
     pub fn new(id: ConnectionId) -> Self {
@@ -186,14 +161,10 @@ impl Connection {
             reading: Reading::Nobodys,
             news: VecDeque::new(),
             end: End::Open,
-            bound: BTreeMap::new(),
-            unanswered: HashMap::new(),
+            bound: BTreeSet::new(),
             answerable: Vec::new(),
             next: 0,
-            answers: BytesMut::new(),
-            scratch: BytesMut::new(),
-            waiting: VecDeque::new(),
-            writing: Writing::Nothing,
+            output: Output::default(),
             auth: Auth::Nothing,
         }
     }
@@ -225,10 +196,7 @@ impl Connection {
         let rules = (config.limits.msrp_head, config.profile.msrp_tolerance);
         self.decoder.set_rules(rules.0, rules.1);
         loop {
-            if let Some(mut news) = self.news.pop_front() {
-                if let What::Room(wanted) = &mut news.what {
-                    *wanted = config.profile.msrp_chunk.clamp(1, LARGEST_CHUNK);
-                }
+            if let Some(news) = self.news.pop_front() {
                 return Some(news);
             }
             match self.end {
@@ -256,35 +224,16 @@ impl Connection {
         let Some((own, peer)) = sessions.paths(at, self.id) else {
             return;
         };
-        let Some(unanswered) = self.bound.get_mut(&at) else {
-            return;
-        };
-        let txn = mint(&chunk.body, &self.unanswered, entropy);
-        if unanswered.is_full() {
-            let oldest = unanswered.remove(0);
-            self.unanswered.remove(&oldest);
+        if self.end == End::Open && self.bound.contains(&at) {
+            self.output.push(at, own, peer, chunk, entropy.draw());
         }
-        unanswered.push(txn);
-        self.unanswered.insert(txn, (at, chunk.id));
-
-        let txn = letters(txn);
-        write_send(&mut self.scratch, &txn, peer, own, &chunk);
-        let head = self.scratch.split().freeze();
-        write_end(&mut self.scratch, &txn, &chunk);
-        let end = self.scratch.split().freeze();
-        self.waiting.push_back(Waiting {
-            owner: at,
-            head,
-            body: chunk.body,
-            end,
-        });
     }
 
     /// Sends an AUTH of a [`Relay`](super::Relay). One is out at a time: another takes its place.
     pub fn authorize(&mut self, txn: Tag, request: &[u8]) {
         if self.end == End::Open {
             self.auth = Auth::Asked(txn);
-            self.answers.extend_from_slice(request);
+            self.output.write(request);
         }
     }
 
@@ -309,7 +258,7 @@ impl Connection {
         request.txn = None;
         if is_answered(request.failure, status) && self.end == End::Open {
             let (id, to) = (&request.id, request.to.as_bytes());
-            write_response(&mut self.answers, id, status, to, &request.own);
+            self.output.respond(id, status, to, &request.own);
         }
     }
 
@@ -322,17 +271,15 @@ impl Connection {
         entropy: &mut dyn Entropy,
     ) {
         if let Some((own, back)) = sessions.way_back(at, self.id) {
-            let txn = letters(entropy.draw());
-            write_report(&mut self.answers, &txn, back, own, report);
+            self.output.report(entropy.draw(), own, back, report);
         }
     }
 
     /// Forgets a session; `true` if it was the last: the connection is to be closed when `transmit` has
     /// nothing more to give. What the session pushed before is still written.
     pub fn release(&mut self, at: (MachineId, LegId)) -> bool {
-        for txn in self.bound.remove(&at).unwrap_or_default() {
-            self.unanswered.remove(&txn);
-        }
+        self.bound.remove(&at);
+        self.output.release(at);
         self.news.retain(|news| (news.machine, news.leg) != at);
         if self.reading == Reading::Of(at) {
             self.reading = Reading::Nobodys;
@@ -347,42 +294,23 @@ impl Connection {
 
     /// The next octets to write, each to be written before the following ones.
     ///
-    /// Answers and reports go before chunks and never into one; chunks go in the order in which they were
-    /// pushed, and a session has at most one for each time that it was given room (CC-132).
+    /// Answers and reports go before chunks, sessions take turns, and so do the messages of a session: a
+    /// turn is one request, or 2,048 octets of it (CC-131, CC-132).
     pub fn transmit(&mut self) -> Option<Bytes> {
         if self.end != End::Open {
             return None;
         }
-        loop {
-            match core::mem::take(&mut self.writing) {
-                Writing::Body(owner, body, end) => {
-                    self.writing = Writing::End(owner, end);
-                    if !body.is_empty() {
-                        return Some(body);
-                    }
-                }
-                Writing::End(owner, end) => {
-                    self.writing = Writing::Written(owner);
-                    return Some(end);
-                }
-                Writing::Written(owner) => {
-                    if self.bound.contains_key(&owner) {
-                        self.news.push_back(News::new(owner, What::Room(0)));
-                    }
-                }
-                Writing::Nothing if self.answers.is_empty() => {
-                    let Waiting {
-                        owner,
-                        head,
-                        body,
-                        end,
-                    } = self.waiting.pop_front()?;
-                    self.writing = Writing::Body(owner, body, end);
-                    return Some(head);
-                }
-                Writing::Nothing => return Some(self.answers.split().freeze()),
+        let Self {
+            output,
+            news,
+            bound,
+            ..
+        } = self;
+        output.transmit(|owner, progress| {
+            if bound.contains(&owner) {
+                news.push_back(News::new(owner, progress.into()));
             }
-        }
+        })
     }
 
     /// The stream has ended, for this reason. What was read before is still told, and then the end of
@@ -390,7 +318,7 @@ impl Connection {
     pub fn closed(&mut self, why: Down) {
         if self.end == End::Open {
             self.end = End::Closed(why);
-            self.drop_output();
+            self.output.clear();
         }
     }
 
@@ -450,22 +378,26 @@ impl Connection {
 
     /// The first response to a chunk counts; one that belongs to nothing is dropped (CC-129).
     fn hear_response(&mut self, head: Head, status: u16) {
-        let txn = number(head.txn());
         if let Auth::Asked(asked) = self.auth
-            && txn == Some(asked.0)
+            && number(head.txn()) == Some(asked.0)
         {
             self.auth = Auth::Answered(head);
             return;
         }
-        let Some((txn, (owner, chunk))) = txn.and_then(|txn| self.unanswered.remove_entry(&txn))
-        else {
-            return;
-        };
-        if let Some(unanswered) = self.bound.get_mut(&owner) {
-            unanswered.retain(|other| *other != txn);
+        let Self {
+            output,
+            news,
+            bound,
+            ..
+        } = self;
+        let answered = output.answered(head.txn(), status, |owner, progress| {
+            if bound.contains(&owner) {
+                news.push_back(News::new(owner, progress.into()));
+            }
+        });
+        if let Some((owner, chunk)) = answered {
+            news.push_back(News::new(owner, What::Response(chunk, status)));
         }
-        self.news
-            .push_back(News::new(owner, What::Response(chunk, status)));
     }
 
     /// The session that a request is for: To-Path has one URI, and it is one of ours (RFC 4975 §7.3).
@@ -482,10 +414,8 @@ impl Connection {
         if !sessions.bind(owner, self.id) {
             return false;
         }
-        if let Entry::Vacant(place) = self.bound.entry(owner) {
-            place.insert(Unanswered::new());
+        if self.bound.insert(owner) {
             self.news.push_back(News::new(owner, What::Up));
-            self.news.push_back(News::new(owner, What::Room(0)));
         }
         true
     }
@@ -501,7 +431,7 @@ impl Connection {
         let addressed = !to.is_empty() && !own.is_empty();
         if addressed && is_answered(head.failure(), status) && self.end == End::Open {
             let (to, own) = (to.as_bytes(), own.as_bytes());
-            write_response(&mut self.answers, head.txn(), status, to, own);
+            self.output.respond(head.txn(), status, to, own);
         }
     }
 
@@ -537,22 +467,15 @@ impl Connection {
         self.end = End::Told;
         self.reading = Reading::Nobodys;
         self.input.clear();
-        self.drop_output();
-        self.unanswered.clear();
-        for owner in core::mem::take(&mut self.bound).into_keys() {
+        self.output.clear();
+        for owner in core::mem::take(&mut self.bound) {
             sessions.unbind(owner);
             self.news.push_back(News::new(owner, What::Down(why)));
         }
     }
 
-    fn drop_output(&mut self) {
-        self.answers.clear();
-        self.waiting.clear();
-        self.writing = Writing::Nothing;
-    }
-
     fn is_backlogged(&self) -> bool {
-        self.answers.len() > BACKLOG
+        self.output.backlog() > BACKLOG
     }
 }
 
@@ -568,37 +491,4 @@ fn is_answered(failure: FailureReport, status: u16) -> bool {
 /// Where an answerable request is kept.
 fn place(txn: u32) -> usize {
     txn as usize % ANSWERABLE
-}
-
-/// A transaction id of 64 random bits whose end-line does not occur in the body (RFC 4975 §7.1, CC-122).
-fn mint<T>(body: &[u8], taken: &HashMap<u64, T>, entropy: &mut dyn Entropy) -> u64 {
-    let hyphens = memmem::find(body, b"-------").is_some();
-    let mut txn = entropy.draw();
-    // Counting on from the draw ends even if the entropy repeats itself: a body holds finitely many ids.
-    while taken.contains_key(&txn) || (hyphens && holds(body, txn)) {
-        txn = txn.wrapping_add(1);
-    }
-    txn
-}
-
-fn holds(body: &[u8], txn: u64) -> bool {
-    let mut line = ArrayString::<23>::from("-------").unwrap_or_default();
-    line.push_str(&letters(txn));
-    memmem::find(body, line.as_bytes()).is_some()
-}
-
-/// A transaction id as it is written: 16 hexadecimal letters.
-fn letters(txn: u64) -> ArrayString<16> {
-    let mut text = ArrayString::new();
-    for shift in (0..16).rev() {
-        let nibble = (txn >> (shift * 4)) & 15;
-        text.push(char::from_digit(nibble as u32, 16).unwrap_or('0'));
-    }
-    text
-}
-
-/// Reads a transaction id that we may have minted.
-fn number(txn: &str) -> Option<u64> {
-    let shaped = txn.len() == 16 && txn.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    shaped.then(|| u64::from_str_radix(txn, 16).ok()).flatten()
 }

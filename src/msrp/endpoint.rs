@@ -403,12 +403,18 @@ impl Endpoint {
     /// [`Misuse::NoSuchMessage`] if it is over.
     pub fn cancel(&mut self, message: MessageId, cx: &mut Context<'_>) -> Result<(), Misuse> {
         let cx = &mut cx.on(self.leg());
+        let last = self.forget(message);
         let was = match &mut self.state {
             State::Idle(traffic, _) => traffic.sending.forget(message),
-            State::Offered(session, _) | State::Open(session) => session.cancel(message, cx),
+            State::Offered(session, _) => session.cancel(message, cx),
+            State::Open(session) => {
+                if last {
+                    cx.stop(Timer::SuccessReport);
+                }
+                session.cancel(message, cx)
+            }
             State::Closed => false,
         };
-        self.settle(message, cx);
         was.then_some(()).ok_or(Misuse::NoSuchMessage)
     }
 
@@ -502,11 +508,16 @@ impl Endpoint {
 
     /// The message's report is not awaited any more.
     fn settle(&mut self, message: MessageId, cx: &mut Context<'_>) {
-        let before = self.unconfirmed.len();
-        self.unconfirmed.retain(|(other, _)| *other != message);
-        if before > 0 && self.unconfirmed.is_empty() && matches!(self.state, State::Open(_)) {
+        if self.forget(message) {
             cx.stop(Timer::SuccessReport);
         }
+    }
+
+    /// The same without a session; whether it was the last one that was awaited.
+    fn forget(&mut self, message: MessageId) -> bool {
+        let before = self.unconfirmed.len();
+        self.unconfirmed.retain(|(other, _)| *other != message);
+        before > 0 && self.unconfirmed.is_empty()
     }
 
     /// No report has come for those that have waited long enough.

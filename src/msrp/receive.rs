@@ -5,13 +5,12 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use super::{Ident, RangeSet, store::Store};
+use crate::profile::Reports;
 use crate::{
     Action, Context, Continuation, FailureReport, MessageId, MsrpTxn, Notice, Report, SendHead,
     Timer,
 };
 
-/// Messages that may come in turns on one session; a further one is refused with 413.
-const AT_ONCE: usize = 4;
 /// Message-IDs of messages that are over and remembered, to tell a resent one (CC-138).
 const REMEMBERED: usize = 8;
 
@@ -28,7 +27,7 @@ const REMEMBERED: usize = 8;
 pub(crate) struct Receiving {
     keep: Keep,
     chunk: Option<InChunk>,
-    /// At most [`AT_ONCE`]. In a block of its own, as is `over`: most sessions receive nothing, and a
+    /// At most `limits.incoming`. In a block of its own, as is `over`: most sessions receive nothing, and a
     /// session is moved with every event.
     messages: Vec<Incoming>,
     /// At most [`REMEMBERED`].
@@ -71,7 +70,8 @@ struct InChunk {
     txn: MsrpTxn,
     failure: FailureReport,
     fate: Fate,
-    /// Where the next octet belongs, from 0.
+    /// Where it begins, and where the next octet belongs, from 0.
+    start: u64,
     at: u64,
 }
 
@@ -172,6 +172,7 @@ impl Receiving {
             txn,
             failure: head.failure,
             fate: Fate::Bodiless,
+            start: at,
             at,
         };
         if head.content_type.is_some() || head.range.start > 1 {
@@ -219,7 +220,7 @@ impl Receiving {
         if !crate::offer::matches_any(&cx.config.account.accept_types, kind) {
             return Err(415);
         }
-        if self.messages.len() == AT_ONCE {
+        if self.messages.len() >= cx.config.limits.incoming {
             return Err(413);
         }
         let message = Incoming {
@@ -257,6 +258,7 @@ impl Receiving {
             Keep::ForUser { most } => (most, limits.ranges.min(limits.batch / 2)),
             keep => (keep.most(), limits.ranges),
         };
+        let held: u64 = self.messages.iter().map(|one| one.store.held()).sum();
         let Some(message) = self
             .messages
             .iter_mut()
@@ -264,7 +266,8 @@ impl Receiving {
         else {
             return Got::Nothing;
         };
-        if end > most || message.ranges.insert(at, end, ranges).is_err() {
+        let full = !message.streaming && held + octets.len() as u64 > limits.assembled;
+        if full || end > most || message.ranges.insert(at, end, ranges).is_err() {
             // Stop at once, do not wait for the end of the chunk (RFC 4975 §10.5, CC-115).
             refuse(txn, failure, 413, cx);
             chunk.fate = Fate::Refused;
@@ -299,16 +302,35 @@ impl Receiving {
             Fate::Again(ident, success) => {
                 accept(chunk, cx);
                 // The sender has not heard of it, or it would not send it again.
-                if success && flag == Continuation::Last {
+                if success && self.by_chunk(cx) {
+                    chunk.report(ident, None, cx);
+                } else if success && flag == Continuation::Last {
                     report(ident, chunk.at, 200, cx);
                 }
                 Got::Nothing
             }
             Fate::Part(ident) => {
                 accept(chunk, cx);
+                if flag != Continuation::Abandoned && self.by_chunk(cx) {
+                    let of = |message: &&Incoming| message.ident == ident && message.success;
+                    if let Some(message) = self.messages.iter().find(of) {
+                        let total = match flag {
+                            Continuation::Last => Some(chunk.at),
+                            Continuation::More | Continuation::Abandoned => message.total,
+                        };
+                        chunk.report(ident, total, cx);
+                    }
+                }
                 self.ended(ident, chunk.at, flag, cx)
             }
         }
+    }
+
+    /// Whether success is reported chunk by chunk.
+    pub(crate) fn by_chunk(&self, cx: &Context<'_>) -> bool {
+        // Who stores for others says when these have it, not when the octets are here (DR-10).
+        let ours = matches!(self.keep, Keep::ForUser { .. });
+        ours && cx.config.profile.msrp_reports == Reports::PerChunk
     }
 
     fn ended(&mut self, ident: Ident, end: u64, flag: Continuation, cx: &mut Context<'_>) -> Got {
@@ -468,6 +490,19 @@ impl Receiving {
             return Got::Nothing;
         }
         self.messages.remove(0).incomplete()
+    }
+}
+
+impl InChunk {
+    /// Confirms its octets; the last chunk of a message says how many there are.
+    fn report(&self, message: Ident, total: Option<u64>, cx: &mut Context<'_>) {
+        cx.act(Action::SendReport(Report {
+            message,
+            start: self.start + 1,
+            end: self.at,
+            total,
+            status: 200,
+        }));
     }
 }
 

@@ -30,8 +30,6 @@ pub(crate) struct Outbound {
     minted: u32,
     /// Who is asked first for octets: the place after the one that was asked last.
     turn: u32,
-    /// How many octets the connection wants at a time.
-    room: usize,
     /// Whether [`Timer::ChunkResponse`] runs.
     guarded: bool,
 }
@@ -178,6 +176,11 @@ impl Outbound {
         taken.any(|one| one.id == id && one.progress == Progress::Taken)
     }
 
+    /// How many chunks there have been.
+    pub(crate) fn pushed(&self) -> u32 {
+        self.minted
+    }
+
     pub(crate) fn mint(&mut self) -> ChunkId {
         self.minted = self.minted.wrapping_add(1);
         ChunkId(self.minted)
@@ -198,7 +201,7 @@ impl Outbound {
             let Some(one) = self.messages.get_mut(place) else {
                 break;
             };
-            let most = one.wants(self.room, cx);
+            let most = one.wants(cx);
             if most > 0 {
                 one.next = Next::Octets;
                 let (id, sent) = (one.id, one.sent);
@@ -207,6 +210,7 @@ impl Outbound {
             }
             if one.is_empty() {
                 // There are no octets to wait for.
+                one.next = Next::Octets;
                 let id = one.id;
                 self.supply(id, Bytes::new(), More::No, cx);
             }
@@ -246,7 +250,7 @@ impl Outbound {
         let Some(one) = self.messages.iter_mut().find(|one| one.id == id) else {
             return;
         };
-        if one.ended || matches!(one.next, Next::Written(_)) {
+        if one.ended || one.next != Next::Octets {
             return;
         }
         let start = one.sent;
@@ -277,15 +281,29 @@ impl Outbound {
         one.push(chunk, start + 1, flag, body, cx);
     }
 
-    /// Every chunk that was pushed has been written, and so many octets are wanted.
-    pub(crate) fn room(&mut self, octets: usize, cx: &mut Context<'_>) {
-        self.room = octets;
-        for one in &mut self.messages {
-            if let Next::Written(chunk) = one.next {
-                one.written(chunk);
-            }
+    /// A chunk has been written, and its message may send the next one.
+    pub(crate) fn written(&mut self, chunk: ChunkId, cx: &mut Context<'_>) {
+        if let Some(one) = self.find(chunk) {
+            one.written(chunk);
         }
         self.tend(cx);
+    }
+
+    /// A part of a chunk has been written; the rest will follow.
+    pub(crate) fn cut(&mut self, chunk: ChunkId, cx: &mut Context<'_>) {
+        if let Some(one) = self.find(chunk) {
+            one.cut(chunk);
+        }
+        self.tend(cx);
+    }
+
+    /// The message whose chunk this is, as far as it is remembered.
+    fn find(&mut self, chunk: ChunkId) -> Option<&mut Sending> {
+        let holds = |one: &&mut Sending| {
+            let mut chunks = one.unanswered.iter();
+            one.next == Next::Written(chunk) || chunks.any(|awaited| awaited.chunk == chunk)
+        };
+        self.messages.iter_mut().find(holds)
     }
 
     /// A transaction of a chunk was answered. Responses may come in any order and twice (CC-43, CC-129).
@@ -296,8 +314,7 @@ impl Outbound {
         line: Line,
         cx: &mut Context<'_>,
     ) {
-        let holds = |one: &&mut Sending| one.unanswered.iter().any(|other| other.chunk == chunk);
-        let Some(one) = self.messages.iter_mut().find(holds) else {
+        let Some(one) = self.find(chunk) else {
             return;
         };
         if one.progress != Progress::Going {
@@ -444,18 +461,18 @@ impl Outbound {
 
 impl Sending {
     /// How many octets to ask for: none if it is not its turn, or too much is unanswered.
-    fn wants(&self, room: usize, cx: &Context<'_>) -> usize {
+    fn wants(&self, cx: &Context<'_>) -> usize {
         let window = cx.config.limits.chunks.clamp(1, self.unanswered.capacity());
         let open = self.letter.failure != FailureReport::Yes || self.unanswered.len() < window;
         if self.progress != Progress::Going || self.ended || self.next != Next::Turn || !open {
             return 0;
         }
-        self.chunk(cx).min(room)
+        self.chunk(cx)
     }
 
     /// How many octets of it a chunk may have.
     fn chunk(&self, cx: &Context<'_>) -> usize {
-        let most = cx.config.profile.msrp_chunk.clamp(1, 2048);
+        let most = cx.config.profile.msrp_chunk.octets();
         match self.letter.size {
             Some(size) => usize::try_from(size - self.sent).map_or(most, |left| left.min(most)),
             None => most,
@@ -484,18 +501,27 @@ impl Sending {
 
     /// A chunk has been written: its response is awaited from now on (CC-51).
     fn written(&mut self, chunk: ChunkId) {
-        if self.next == Next::Written(chunk) {
-            self.next = Next::Turn;
+        // Once.
+        if self.next != Next::Written(chunk) {
+            return;
         }
+        self.next = Next::Turn;
         if self.progress != Progress::Going {
             return;
         }
-        let last = self.ended && self.next == Next::Turn;
+        let last = self.ended;
         match self.letter.failure {
             FailureReport::Yes => self.open(chunk),
             FailureReport::Partial if last => self.open(chunk),
             FailureReport::No if last => self.taken(),
             FailureReport::Partial | FailureReport::No => {}
+        }
+    }
+
+    /// A part of a chunk has been written: it is a transaction of its own.
+    fn cut(&mut self, chunk: ChunkId) {
+        if self.progress == Progress::Going && self.letter.failure == FailureReport::Yes {
+            self.open(chunk);
         }
     }
 
@@ -513,8 +539,12 @@ impl Sending {
             return;
         }
         if let Some(awaited) = self.unanswered.iter_mut().find(|one| one.chunk == chunk) {
+            if awaited.open == 0 && self.next == Next::Written(chunk) {
+                // What is answered has been written, whoever forgot to say so.
+                self.next = Next::Turn;
+            }
             awaited.open = awaited.open.saturating_sub(1);
-            awaited.answered = awaited.open == 0;
+            awaited.answered = awaited.open == 0 && self.next != Next::Written(chunk);
         }
         while let Some(first) = self.unanswered.first().filter(|first| first.answered) {
             self.answered += u64::from(first.octets);
@@ -551,7 +581,7 @@ impl Sending {
 
     /// `#`, if the peer has got the beginning of a message that it will not get the end of.
     fn abandon(&self, chunk: ChunkId, cx: &mut Context<'_>) {
-        if self.sent > 0 && !self.ended {
+        if self.sent > 0 && !(self.ended && self.next == Next::Turn) {
             let start = self.sent + 1;
             self.push(chunk, start, Continuation::Abandoned, Bytes::new(), cx);
         }

@@ -22,6 +22,8 @@ pub(crate) struct Session {
     media: Option<Negotiated>,
     link: Link,
     greeting: Greeting,
+    /// What the count of chunks was when [`Timer::KeepAlive`] was started.
+    beat: Option<u32>,
     traffic: Traffic,
 }
 
@@ -36,10 +38,8 @@ pub(crate) struct Traffic {
 enum Link {
     /// The connection is to be made, or the binding SEND to arrive.
     Awaited,
-    /// It is bound, and the connection has not asked for anything.
-    Up,
     /// Octets may flow.
-    Open,
+    Up,
     /// The connection is gone, or we have let go of it.
     Down,
 }
@@ -119,6 +119,7 @@ impl Session {
             media: None,
             link: Link::Awaited,
             greeting,
+            beat: None,
             traffic,
         }
     }
@@ -162,7 +163,7 @@ impl Session {
     }
 
     pub(crate) fn is_up(&self) -> bool {
-        matches!(self.link, Link::Up | Link::Open)
+        self.link == Link::Up
     }
 
     /// Begins to send a message; the answer may ask for its first octets.
@@ -188,11 +189,12 @@ impl Session {
         let got = match event {
             MsrpEvent::Up => return self.bound(cx),
             MsrpEvent::Down(down) => return self.down(down, cx),
-            MsrpEvent::Room(octets) => {
-                if self.link == Link::Up {
-                    self.link = Link::Open;
-                }
-                sending.room(octets, cx);
+            MsrpEvent::Written(chunk) => {
+                sending.written(chunk, cx);
+                Got::Nothing
+            }
+            MsrpEvent::Cut(chunk) => {
+                sending.cut(chunk, cx);
                 Got::Nothing
             }
             MsrpEvent::Response(chunk, status) => {
@@ -225,6 +227,13 @@ impl Session {
                 self.traffic.sending.overdue(line, cx);
                 self.poll(cx)
             }
+            Timer::KeepAlive if self.link == Link::Up => {
+                if self.beat == Some(self.traffic.sending.pushed()) {
+                    self.greet(cx);
+                }
+                self.keep_alive(cx);
+                Upcall::Nothing
+            }
             Timer::NextChunk if self.traffic.receiving.is_midway() => {
                 Upcall::Lost(Failure::Incomplete)
             }
@@ -237,8 +246,8 @@ impl Session {
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Upcall {
         // Before all is agreed on nobody knows what the peer takes.
         let line = match self.media {
-            Some(_) if self.link == Link::Open => Line::Open,
-            _ => Line::Dead,
+            Some(_) => self.line(),
+            None => Line::Dead,
         };
         match self.traffic.sending.poll(line, cx) {
             Sent::Nothing => Upcall::Nothing,
@@ -251,7 +260,7 @@ impl Session {
 
     fn line(&self) -> Line {
         match self.link {
-            Link::Up | Link::Open => Line::Open,
+            Link::Up => Line::Open,
             Link::Awaited | Link::Down => Line::Dead,
         }
     }
@@ -264,13 +273,24 @@ impl Session {
             cx.stop(Timer::Bind);
         }
         self.link = Link::Up;
+        self.keep_alive(cx);
         // Who connects sends at once; with nothing to say, a request without a body binds the
         // session (RFC 4975 §5.4, CC-58).
         let connects = self.media.as_ref().is_some_and(|media| media.connect);
-        if connects && (self.greeting == Greeting::Empty || self.traffic.sending.len() == 0) {
+        if self.greeting == Greeting::Content && self.traffic.sending.len() > 0 {
+            return self.poll(cx);
+        }
+        if connects {
             self.greet(cx);
         }
         Upcall::Up
+    }
+
+    fn keep_alive(&mut self, cx: &mut Context<'_>) {
+        self.beat = cx.config.profile.msrp_keepalive.map(|after| {
+            cx.start(Timer::KeepAlive, after);
+            self.traffic.sending.pushed()
+        });
     }
 
     fn greet(&mut self, cx: &mut Context<'_>) {
@@ -299,7 +319,7 @@ impl Session {
         match before {
             Link::Down => return Upcall::Nothing,
             Link::Awaited => cx.stop(Timer::Bind),
-            Link::Up | Link::Open => {}
+            Link::Up => {}
         }
         Upcall::Lost(match (before, down) {
             (Link::Awaited, _) | (_, Down::Unreachable) => Failure::NotConnected,
@@ -344,6 +364,9 @@ impl Session {
         if self.link == Link::Awaited && self.media.is_some() {
             cx.stop(Timer::Bind);
         }
+        if self.beat.is_some() {
+            cx.stop(Timer::KeepAlive);
+        }
         let mut traffic = core::mem::take(&mut self.traffic);
         traffic.sending.rewind(cx);
         traffic.receiving.pause(cx);
@@ -362,7 +385,8 @@ impl Session {
         } else {
             whole.failure != FailureReport::No
         };
-        if wanted && self.is_up() {
+        let said = status == 200 && self.traffic.receiving.by_chunk(cx);
+        if wanted && !said && self.is_up() {
             report(whole.ident, whole.size, status, cx);
         }
     }

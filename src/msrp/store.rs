@@ -28,6 +28,12 @@ impl Store {
         if octets.is_empty() {
             return;
         }
+        // What is small may hold a large buffer: its own copy is cheaper than that.
+        let octets = if (octets.len() as u64) < SMALL {
+            Bytes::copy_from_slice(&octets)
+        } else {
+            octets
+        };
         let end = at + octets.len() as u64;
         let first = self
             .pieces

@@ -252,6 +252,7 @@ pub(crate) fn timers() -> impl Iterator<Item = Timer> {
         Timer::Bind => Timer::Bind,
         Timer::ChunkResponse => Timer::ChunkResponse,
         Timer::NextChunk => Timer::NextChunk,
+        Timer::KeepAlive => Timer::KeepAlive,
         Timer::SuccessReport => Timer::SuccessReport,
         Timer::Delivery => Timer::Delivery,
         Timer::Refresh => Timer::Refresh,

@@ -54,9 +54,7 @@ fn scene(at: At) -> Stage {
             .after(Stage::acknowledges)
             .after(|it| it.hear(CAROL, Method::Invite, 200, ANSWER))
             .after(|it| it.msrp(CAROL, MsrpEvent::Up)),
-        At::Stored => scene(At::Awaited)
-            .after(|it| it.says("one", Continuation::Last))
-            .after(|it| it.msrp(CAROL, MsrpEvent::Room(2048))),
+        At::Stored => scene(At::Awaited).after(|it| it.says("one", Continuation::Last)),
         At::Lost => scene(At::Awaited).after(|it| it.asks(Method::Bye)),
         At::Done => scene(At::Stored)
             .after(|it| it.hear(DAVE, Method::Invite, 486, ""))
@@ -212,9 +210,7 @@ fn stage(at: One) -> Stage {
             .after(answers)
             .after(|it| it.msrp(CAROL, MsrpEvent::Up)),
         One::Unbound => stage(One::Early).after(answers),
-        One::Sending => stage(One::Answered)
-            .after(told)
-            .after(|it| it.msrp(CAROL, MsrpEvent::Room(2048))),
+        One::Sending => stage(One::Answered).after(told),
         One::Over => stage(One::Sending).after(|it| it.takes(CAROL, 200)),
         One::Gone => stage(One::Over).after(carol_ends),
     }
@@ -265,7 +261,9 @@ pub(crate) fn member() -> Machine {
     }));
     let mut session = Vec::from([
         row("bound", |it| it.msrp(CAROL, MsrpEvent::Up)),
-        row("room", |it| it.msrp(CAROL, MsrpEvent::Room(2048))),
+        row("written", |it| {
+            it.msrp(CAROL, MsrpEvent::Written(crate::ChunkId(2)))
+        }),
         row("200 to a chunk", |it| it.takes(CAROL, 200)).drawn("all octets taken"),
         row("413 to a chunk", |it| it.takes(CAROL, 413))
             .drawn("failed")

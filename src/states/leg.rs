@@ -587,7 +587,7 @@ fn timers() -> Groups {
 fn msrp() -> Groups {
     let rows = all!(MsrpEvent<'_> {
         MsrpEvent::Up => Vec::from([told("bound", MsrpEvent::Up)]),
-        MsrpEvent::Room(_) => Vec::from([told("room", MsrpEvent::Room(2048))]),
+        MsrpEvent::Written(_) | MsrpEvent::Cut(_) => Vec::from([told("written", MsrpEvent::Written(ChunkId(1)))]),
         MsrpEvent::Send(..) | MsrpEvent::Octets(_) | MsrpEvent::End(_) => Vec::from([
             row("SEND, whole", |scene| sends(scene, Continuation::Last)),
             row("SEND, more to follow", |scene| sends(scene, Continuation::More)),

@@ -150,7 +150,8 @@ impl Scene {
     fn delivers(&mut self, status: u16) -> String {
         self.msrp(MsrpEvent::Up);
         for _ in 0..3 {
-            self.msrp(MsrpEvent::Room(2048));
+            let pushed = self.chunks().last().copied();
+            self.msrp(MsrpEvent::Written(pushed.unwrap_or(ChunkId(1))));
         }
         for chunk in self.chunks() {
             self.msrp(MsrpEvent::Response(chunk, status));

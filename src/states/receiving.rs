@@ -45,7 +45,7 @@ impl Subject for Scene {
             (_, Some(Fate::Again(..)), _) => At::Again,
             (Keep::Nothing, None, _) => At::Deaf,
             (Keep::ForUser { .. } | Keep::Stored { .. }, None, 0) => At::Idle,
-            (_, None, AT_ONCE..) => At::Crowded,
+            (_, None, count) if count >= self.desk.config.limits.incoming => At::Crowded,
             (_, None, _) => At::Midway,
         };
         at.name()
@@ -76,7 +76,7 @@ fn scene(at: At) -> Scene {
         At::Midway => scene(At::Part)
             .after(|it| it.octets(2))
             .after(|it| it.end(Continuation::More)),
-        At::Crowded => (0..AT_ONCE).fold(scene(At::Idle), |scene, n| {
+        At::Crowded => (0..Desk::new().config.limits.incoming).fold(scene(At::Idle), |scene, n| {
             scene
                 .after(|it| it.begins(&format!("m{n}"), 1, Some(10)))
                 .after(|it| it.octets(2))

@@ -13,7 +13,7 @@ use crate::states::states;
 use crate::states::table::{Machine, Row, Subject};
 
 states! { At {
-    Waiting => "Waiting", "It waits for its turn, or for room: nothing of it has been sent.";
+    Waiting => "Waiting", "It waits for its session, or for its turn: nothing of it has been sent.";
     Asked => "Asked", "It has asked the application for octets.";
     Pushed => "Pushed", "A chunk of it is with the connection, and more is to come.";
     Full => "Full", "As many of its chunks as may be are unanswered: it asks for nothing.";
@@ -29,6 +29,8 @@ states! { At {
 #[derive(Clone)]
 struct Scene {
     outbound: Outbound,
+    /// Dead until it is its turn for the first time.
+    line: Line,
     desk: Desk,
 }
 
@@ -68,6 +70,7 @@ fn scene(at: At) -> Scene {
     let fresh = |failure, success| {
         let mut desk = Desk::new();
         desk.config.limits.chunks = 2;
+        desk.config.profile.msrp_chunk = crate::profile::Chunking::Pieces(2);
         let mut outbound = Outbound::default();
         let letter = Letter {
             size: Some(6),
@@ -76,33 +79,37 @@ fn scene(at: At) -> Scene {
             failure,
         };
         desk.call(|cx| outbound.begin(letter, cx));
-        Scene { outbound, desk }
+        Scene {
+            outbound,
+            line: Line::Dead,
+            desk,
+        }
     };
     let sent = |failure, success| {
         let mut scene = fresh(failure, success);
-        scene.room();
+        scene.written();
         for _ in 0..2 {
             scene.supply(2);
-            scene.room();
+            scene.written();
             scene.answer(200);
         }
         scene.after(|it| it.supply(2))
     };
     match at {
         At::Waiting => fresh(FailureReport::Yes, false),
-        At::Asked => scene(At::Waiting).after(Scene::room),
+        At::Asked => scene(At::Waiting).after(Scene::written),
         At::Pushed => scene(At::Asked).after(|it| it.supply(2)),
         At::Full => scene(At::Pushed)
-            .after(Scene::room)
+            .after(Scene::written)
             .after(|it| it.supply(2))
-            .after(Scene::room),
+            .after(Scene::written),
         At::PushedLast => sent(FailureReport::Yes, false),
         At::PushedPartial => sent(FailureReport::Partial, false),
         At::PushedNo => sent(FailureReport::No, false),
-        At::Written => scene(At::PushedLast).after(Scene::room),
-        At::Quiet => scene(At::PushedPartial).after(Scene::room),
+        At::Written => scene(At::PushedLast).after(Scene::written),
+        At::Quiet => scene(At::PushedPartial).after(Scene::written),
         At::Taken => sent(FailureReport::Yes, true)
-            .after(Scene::room)
+            .after(Scene::written)
             .after(|it| it.answer(200)),
         At::Over => scene(At::Written).after(|it| it.answer(200)),
     }
@@ -118,7 +125,7 @@ impl Scene {
     fn poll(&mut self) -> String {
         let mut said = Vec::new();
         loop {
-            match self.desk.call(|cx| self.outbound.poll(Line::Open, cx)) {
+            match self.desk.call(|cx| self.outbound.poll(self.line, cx)) {
                 Sent::Nothing => return said.join(", "),
                 Sent::Wants(_, at, most) => {
                     said.push(format!("Wants {}–{}", at + 1, at + most as u64))
@@ -130,8 +137,23 @@ impl Scene {
         }
     }
 
-    fn room(&mut self) -> String {
-        self.desk.call(|cx| self.outbound.room(2, cx));
+    /// What is with the connection has been written.
+    fn written(&mut self) -> String {
+        let chunk = match self.outbound.messages.first().map(|one| one.next) {
+            Some(Next::Written(chunk)) => chunk,
+            _ => ChunkId(99),
+        };
+        self.line = Line::Open;
+        self.desk.call(|cx| self.outbound.written(chunk, cx));
+        self.poll()
+    }
+
+    fn cut(&mut self) -> String {
+        let chunk = match self.outbound.messages.first().map(|one| one.next) {
+            Some(Next::Written(chunk)) => chunk,
+            _ => ChunkId(99),
+        };
+        self.desk.call(|cx| self.outbound.cut(chunk, cx));
         self.poll()
     }
 
@@ -193,7 +215,8 @@ pub(crate) fn machine() -> Machine {
     let row = |name: &str, run: fn(&mut Scene) -> String| Row::new(name, run);
     Machine::new("MSRP message, sent", ABOUT, &scenes, Vec::from([
         ("The connection and the application", Vec::from([
-            row("room", Scene::room).because("CC-51: what was pushed before has been written, and its 30 s begin."),
+            row("it is its turn, or its chunk is written", Scene::written).because("CC-51: the 30 s of the chunk begin, and it is another one's turn."),
+            row("a part of it is written", Scene::cut).drawn("cut").because("CC-131: a transaction of its own, whose 30 s begin."),
             row("octets, more to follow", |it| it.supply(2)).drawn("octets"),
             row("octets, the last ones", |it| {
                 let left = it.outbound.messages.first().map_or(0, |one| 6 - one.sent);
@@ -235,5 +258,5 @@ pub(crate) fn machine() -> Machine {
 
 const ABOUT: &str = "\
 One message, chunk by chunk (`Sending` in `src/msrp/send.rs`). It has six octets here, chunks have two, and two may be
-unanswered; the connection grants room for one chunk at a time. Failure-Report is `yes` unless the state says otherwise,
+unanswered; one is with the connection at a time. Failure-Report is `yes` unless the state says otherwise,
 and success is not asked for, except in Taken.";

@@ -19,8 +19,7 @@ states! { At {
     Early => "Offered · bound", "The peer has bound it before its answer was here.";
     Connecting => "Awaited · we connect", "Offer and answer agree: our connection is to be made.";
     Listening => "Awaited · the peer connects", "Offer and answer agree: the binding SEND of the peer is to come.";
-    Up => "Up", "It is bound, and the connection has not asked for anything.";
-    Open => "Open", "Octets may flow.";
+    Up => "Up", "It is bound: octets may flow.";
     Down => "Down", "The connection is gone, or never came.";
 } }
 
@@ -35,11 +34,10 @@ impl Subject for Scene {
         let connects = self.session.media.as_ref().map(|media| media.connect);
         let at = match (self.session.link, connects) {
             (Link::Awaited, None) => At::Offered,
-            (Link::Up | Link::Open, None) => At::Early,
+            (Link::Up, None) => At::Early,
             (Link::Awaited, Some(true)) => At::Connecting,
             (Link::Awaited, Some(false)) => At::Listening,
             (Link::Up, Some(_)) => At::Up,
-            (Link::Open, Some(_)) => At::Open,
             (Link::Down, _) => At::Down,
         };
         at.name()
@@ -72,8 +70,7 @@ fn scene(at: At) -> Scene {
         At::Connecting => scene(At::Offered).after(|it| it.agrees("passive")),
         At::Listening => scene(At::Offered).after(|it| it.agrees("active")),
         At::Up => scene(At::Connecting).after(|it| it.hand(MsrpEvent::Up)),
-        At::Open => scene(At::Up).after(|it| it.hand(MsrpEvent::Room(2048))),
-        At::Down => scene(At::Open).after(|it| it.hand(MsrpEvent::Down(Down::Lost))),
+        At::Down => scene(At::Up).after(|it| it.hand(MsrpEvent::Down(Down::Lost))),
     }
 }
 
@@ -164,7 +161,7 @@ pub(crate) fn machine() -> Machine {
         })
         .drawn("bound")
         .counted(),
-        row("room", |it| it.hand(MsrpEvent::Room(2048))),
+        row("written", |it| it.hand(MsrpEvent::Written(crate::ChunkId(1)))),
     ]);
     link.extend(downs().map(|(name, down)| {
         Row::new(name, move |it: &mut Scene| it.hand(MsrpEvent::Down(down)))

@@ -1194,8 +1194,10 @@ mod simulator {
                 MsrpEvent::Up => {
                     self.bound = true;
                     cx.act(Action::StopTimer(Timer::Bind));
+                    self.room = true;
+                    self.send(cx);
                 }
-                MsrpEvent::Room(_) => {
+                MsrpEvent::Written(_) => {
                     self.room = true;
                     self.send(cx);
                 }

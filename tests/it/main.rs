@@ -18,6 +18,7 @@ mod controlling;
 mod driver;
 mod fuzz_corpus;
 mod models;
+mod msrp;
 mod msrp_connection;
 mod msrp_relay;
 mod options;

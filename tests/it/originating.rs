@@ -150,7 +150,7 @@ fn bound(rig: Alice, draft: Draft, lines: &str) -> (Alice, Sent) {
     let did = rig.respond(&sent, "200 OK", lines, &answer_sdp(""));
     assert_eq!(methods(&did), [Method::Ack]);
     let did = rig.msrp(LEG, MsrpEvent::Up);
-    assert_eq!(did.0, [(LEG, Action::StopTimer(Timer::Bind))]);
+    assert_eq!(did.0[0], (LEG, Action::StopTimer(Timer::Bind)));
     (rig, sent)
 }
 
@@ -160,7 +160,7 @@ fn methods(did: &Did) -> Vec<Method> {
 
 /// The connection has written what there was and wants more.
 fn room(rig: &mut Alice) -> Did {
-    rig.msrp(LEG, MsrpEvent::Room(2048))
+    rig.room(LEG)
 }
 
 /// The next chunk.

@@ -1,11 +1,12 @@
 //! One machine on a bench: events in as text, actions out as values and as wire text.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use simple_im::wire::sip::{parse_request, parse_response, write_request, write_response};
 use simple_im::{
-    Account, Action, Actions, Answer, AskId, ByteRange, Chunk, ClientTxn, Config, Context,
+    Account, Action, Actions, Answer, AskId, ByteRange, Chunk, ChunkId, ClientTxn, Config, Context,
     Continuation, Down, Event, FailureReport, LegId, Machine, MsrpAuthority, MsrpEvent, MsrpTxn,
     Notice, Outcome, Outgoing, Profile, Question, RecipientId, Reply, ReportHead, Request,
     Response, SendHead, ServerTxn, Timer, TxnError, Uri,
@@ -61,6 +62,10 @@ pub struct Rig<M> {
     buffer: Actions,
     /// Every action so far.
     pub log: Vec<(LegId, Action)>,
+    /// Chunks with octets that [`Rig::room`] has not handed out.
+    fresh: Vec<(LegId, Action)>,
+    /// The last chunk of each leg that has not been written.
+    pushed: BTreeMap<LegId, ChunkId>,
 }
 
 /// The actions of one call.
@@ -75,6 +80,8 @@ impl<M: Machine> Rig<M> {
             dice: Dice::new(7),
             buffer: Actions::new(),
             log: Vec::new(),
+            fresh: Vec::new(),
+            pushed: BTreeMap::new(),
         }
     }
 
@@ -89,6 +96,14 @@ impl<M: Machine> Rig<M> {
             did.len()
         );
         self.log.extend(did.iter().cloned());
+        for (leg, action) in &did {
+            if let Action::SendChunk(chunk) = action
+                && !chunk.body.is_empty()
+            {
+                self.fresh.push((*leg, action.clone()));
+                self.pushed.insert(*leg, chunk.id);
+            }
+        }
         (result, Did(did))
     }
 
@@ -161,19 +176,33 @@ impl<M: Machine> Rig<M> {
         Did(did)
     }
 
-    /// The connection is there and asks for octets; every chunk that comes is written and answered
-    /// with 200 until nothing comes any more.
+    /// The chunk of a leg that has not been looked at, or what comes once the last one is written.
+    pub fn room(&mut self, leg: LegId) -> Did {
+        if !self.fresh.iter().any(|(at, _)| *at == leg) {
+            let id = self.pushed.remove(&leg).unwrap_or(ChunkId(u32::MAX));
+            let did = self.msrp(leg, MsrpEvent::Written(id));
+            self.fresh.retain(|(at, _)| *at != leg);
+            return did;
+        }
+        let (seen, fresh) = self.fresh.drain(..).partition(|(at, _)| *at == leg);
+        self.fresh = fresh;
+        Did(seen)
+    }
+
+    /// The connection is there; every chunk that comes is written and answered with 200 until nothing
+    /// comes any more.
     pub fn drain_chunks(&mut self, leg: LegId) -> (Vec<Chunk>, Did) {
         let (mut chunks, mut all) = (Vec::new(), Vec::new());
-        let mut did = self.msrp(leg, MsrpEvent::Room(2048));
+        let mut did = self.room(leg);
         loop {
             all.extend(did.0.clone());
             let Some((leg, chunk)) = did.chunks().pop() else {
                 break;
             };
             chunks.push(chunk.clone());
-            let mut next = self.msrp(leg, MsrpEvent::Room(2048)).0;
+            let mut next = self.room(leg).0;
             next.extend(self.msrp(leg, MsrpEvent::Response(chunk.id, 200)).0);
+            self.fresh.retain(|(at, _)| *at != leg);
             did = Did(next);
         }
         (chunks, Did(all))

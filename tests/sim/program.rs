@@ -152,7 +152,8 @@ struct Link {
     open: Option<u64>,
     /// Its transaction, if it is to be answered.
     asks: Option<MsrpTxn>,
-    room: usize,
+    /// The chunk that has not been written.
+    unwritten: Option<ChunkId>,
     chunks: Vec<ChunkId>,
     /// The Message-ID of what the machine sends.
     message: String,
@@ -461,16 +462,16 @@ impl World {
     fn chunk(&mut self, leg: LegId, chunk: &Chunk) {
         let link = self.links.get_mut(&leg).unwrap();
         assert!(link.up && !link.down, "a chunk without a connection");
-        assert!(
-            chunk.body.len() <= link.room.max(1),
-            "more than there is room for"
-        );
+        assert!(chunk.body.len() <= 2048, "more than a piece");
+        if !chunk.body.is_empty() {
+            let before = link.unwritten.replace(chunk.id);
+            assert!(before.is_none(), "two chunks at the connection");
+        }
         let end = chunk.start - 1 + chunk.body.len() as u64;
         assert!(end <= chunk.total.unwrap());
         assert!(chunk.body.is_empty() || !chunk.mime.is_empty());
         // An exploded list has its recipients in another body.
         in_place(chunk.start - 1, &chunk.body);
-        link.room = 0;
         link.message = chunk.message.to_string();
         link.chunks.push(chunk.id);
         assert!(link.chunks.len() <= 9, "nine unanswered chunks");
@@ -532,7 +533,7 @@ fn configure(config: &mut Config, bits: u8) {
         config.limits.legs = 1;
     }
     if on(6) {
-        config.profile.msrp_chunk = 100;
+        config.profile.msrp_chunk = simple_im::profile::Chunking::Pieces(100);
     }
     if on(7) {
         config.profile.prack_caller = Prack::Supported;
@@ -1012,16 +1013,26 @@ impl World {
         }
         match what {
             0 => {
-                link.room = [2048, 100, 1, 0][tape.below(4)];
-                let room = link.room;
-                self.on(leg, Event::Msrp(MsrpEvent::Room(room)));
+                let which = tape.below(4);
+                let event = match link.unwritten.take() {
+                    Some(chunk) if which == 0 => {
+                        link.unwritten = Some(chunk);
+                        MsrpEvent::Cut(chunk)
+                    }
+                    Some(chunk) => MsrpEvent::Written(chunk),
+                    None => MsrpEvent::Written(ChunkId(u32::MAX)),
+                };
+                self.on(leg, Event::Msrp(event));
             }
             1 => {
                 let Some(chunk) = tape.of(&link.chunks) else {
                     return;
                 };
-                link.chunks.retain(|other| *other != chunk);
                 let status = tape.pick(&[200, 400, 413, 415, 481, 501, 506]);
+                if status == 200 && link.unwritten == Some(chunk) {
+                    return;
+                }
+                link.chunks.retain(|other| *other != chunk);
                 self.on(leg, Event::Msrp(MsrpEvent::Response(chunk, status)));
             }
             2 => {
@@ -1206,9 +1217,10 @@ impl World {
                     self.on(leg, Event::Msrp(MsrpEvent::Up));
                     continue;
                 }
-                link.room = 2048;
                 let acked = mem::take(&mut link.chunks);
-                self.on(leg, Event::Msrp(MsrpEvent::Room(2048)));
+                if let Some(chunk) = link.unwritten.take() {
+                    self.on(leg, Event::Msrp(MsrpEvent::Written(chunk)));
+                }
                 for chunk in acked {
                     if self.links.contains_key(&leg) {
                         self.on(leg, Event::Msrp(MsrpEvent::Response(chunk, 200)));

@@ -220,6 +220,7 @@ struct Memory {
     sent: Vec<(LegId, Outgoing)>,
     asked: Vec<(LegId, AskId, Option<Uri>)>,
     chunks: Vec<(LegId, ChunkId)>,
+    unwritten: Vec<(LegId, ChunkId)>,
     messages: BTreeMap<LegId, String>,
     paths: BTreeMap<LegId, (Bytes, Bytes)>,
 }
@@ -332,6 +333,7 @@ impl Player {
             }
             Action::SendChunk(chunk) => {
                 self.past.chunks.push((leg, chunk.id));
+                self.past.unwritten.push((leg, chunk.id));
                 self.past.messages.insert(leg, chunk.message.to_string());
             }
             Action::Respond(txn, reply) => self.answered(leg, *txn, reply),
@@ -619,7 +621,7 @@ fn shape(step: &Step) -> Done {
         ("msrp", "") => (1, true),
         ("msrp", "SEND" | "REPORT") => (4, true),
         ("msrp", "octets") => (3, true),
-        ("msrp", "end" | "room") => (3, false),
+        ("msrp", "end") => (3, false),
         ("cancel" | "close", _) => (1, false),
         _ => (2, false),
     };

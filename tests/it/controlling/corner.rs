@@ -292,7 +292,7 @@ fn cc_85_a_slow_leg_does_not_hold_up_the_others() {
     talk.store(&[b'x'; 100_000]);
     // bob's connection takes one chunk and then nothing.
     let slow = talk.invited[0].0;
-    assert_eq!(talk.rig.msrp(slow, MsrpEvent::Room(2048)).chunks().len(), 1);
+    assert_eq!(talk.rig.room(slow).chunks().len(), 1);
     assert_eq!(talk.take(1).0.len(), 100_000);
     assert_eq!(
         talk.rig.on(slow, Event::Timer(Timer::Delivery)).outcome(),
@@ -308,12 +308,7 @@ fn cc_86_a_leg_that_fails_midway_ends_with_a_hash_and_bye() {
     talk.up(0);
     talk.store(&[b'x'; 10_000]);
     let leg = talk.invited[0].0;
-    let (_, chunk) = talk
-        .rig
-        .msrp(leg, MsrpEvent::Room(2048))
-        .chunks()
-        .pop()
-        .unwrap();
+    let (_, chunk) = talk.rig.room(leg).chunks().pop().unwrap();
     let did = talk.rig.msrp(leg, MsrpEvent::Response(chunk.id, 413));
     let (_, last) = did.chunks().pop().unwrap();
     assert_eq!(last.flag, Continuation::Abandoned);

@@ -679,7 +679,7 @@ fn dr_10_a_members_report_never_reaches_the_originator() {
     talk.accept(0);
     talk.up(0);
     let leg = talk.invited[0].0;
-    let did = talk.rig.msrp(leg, MsrpEvent::Room(2048));
+    let did = talk.rig.room(leg);
     let (_, chunk) = did.chunks().pop().unwrap();
     let id = chunk.message.to_string();
     let head = report(&id, 1, 3000, 3000, 200);
@@ -804,7 +804,7 @@ fn no_call_pushes_more_than_its_batch() {
                         format!("{ACCEPTED}Supported: timer\nSession-Expires: 900;refresher=uac\n");
                     rig.respond(to, "200 OK", &lines, &answer_sdp(""));
                     rig.msrp(to.0, MsrpEvent::Up);
-                    rig.msrp(to.0, MsrpEvent::Room(2048));
+                    rig.room(to.0);
                 } else if at % 4 == 1 {
                     rig.respond(to, "180 Ringing", "", "");
                 }

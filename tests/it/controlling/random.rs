@@ -268,7 +268,11 @@ impl World {
                 }
             }
             11 => self.msrp(leg, MsrpEvent::Up),
-            12 | 13 => self.msrp(leg, MsrpEvent::Room(2048)),
+            12 | 13 => {
+                let id = self.chunks.iter().rev().find(|(at, _)| *at == leg);
+                let id = id.map_or(ChunkId(1), |(_, id)| *id);
+                self.msrp(leg, MsrpEvent::Written(id));
+            }
             14 | 15 => {
                 if !self.chunks.is_empty() {
                     let (leg, id) = self.chunks.remove(pick(self.chunks.len()));
@@ -352,7 +356,7 @@ impl World {
                     // Whatever is for a leg that never was.
                     self.give(LegId::new(700, 3), Event::Timer(Timer::Delivery));
                     let leg = LegId::new(1, 9);
-                    self.give(leg, Event::Msrp(MsrpEvent::Room(5)));
+                    self.give(leg, Event::Msrp(MsrpEvent::Written(ChunkId(5))));
                 }
             },
         }

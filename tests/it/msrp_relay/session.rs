@@ -310,7 +310,7 @@ fn a_report_goes_back_the_way_its_message_came() {
         news.tell(|event| {
             assert!(matches!(
                 event,
-                MsrpEvent::Down(Down::Lost) | MsrpEvent::Room(_)
+                MsrpEvent::Down(Down::Lost) | MsrpEvent::Written(_)
             ))
         });
     }

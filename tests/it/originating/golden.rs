@@ -270,7 +270,7 @@ fn transferred(draft: Draft, lines: &str) -> (Vec<String>, Alice, Did, Vec<Chunk
         open.peer.as_ref(),
         b"msrp://192.0.2.20:8888/9di4eae923wzdkk31;tcp"
     );
-    assert!(rig.msrp(LEG, MsrpEvent::Up).chunks().is_empty());
+    assert_eq!(rig.msrp(LEG, MsrpEvent::Up).chunks().len(), 1);
     let (chunks, did) = rig.drain_chunks(LEG);
     let texts = chunks
         .iter()

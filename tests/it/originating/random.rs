@@ -34,7 +34,7 @@ enum Step {
     },
     Up,
     Down(usize),
-    Room(usize),
+    Written(usize),
     Chunk {
         which: usize,
         status: usize,
@@ -114,7 +114,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (n(), any::<bool>()).prop_map(|(which, accept)| Step::Answer { which, accept }),
         3 => Just(Step::Up),
         1 => n().prop_map(Step::Down),
-        5 => n().prop_map(Step::Room),
+        5 => n().prop_map(Step::Written),
         5 => (n(), n()).prop_map(|(which, status)| Step::Chunk { which, status }),
         2 => (0..6000u64, n()).prop_map(|(to, status)| Step::Report { to, status }),
         1 => Just(Step::Incoming),
@@ -327,7 +327,16 @@ impl Run {
                 let down = [Down::Unreachable, Down::Lost, Down::Malformed][which % 3];
                 self.msrp(MsrpEvent::Down(down));
             }
-            Step::Room(octets) => self.msrp(MsrpEvent::Room(octets * 4)),
+            Step::Written(which) => {
+                let id = self.chunks.get(which % (self.chunks.len() + 1));
+                let id = id
+                    .or(self.chunks.last())
+                    .map_or(simple_im::ChunkId(1), |chunk| chunk.id);
+                self.msrp(match which % 7 {
+                    0 => MsrpEvent::Cut(id),
+                    _ => MsrpEvent::Written(id),
+                });
+            }
             Step::Chunk { which, status } => {
                 if !self.chunks.is_empty() {
                     let id = self.chunks[which % self.chunks.len()].id;

@@ -76,7 +76,7 @@ enum Step {
     Fail(u8),
     Up,
     Down(u8),
-    Room,
+    Written,
     Send {
         id: u8,
         start: u8,
@@ -101,7 +101,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0u8..4).prop_map(Step::Fail),
         3 => Just(Step::Up),
         1 => (0u8..3).prop_map(Step::Down),
-        1 => Just(Step::Room),
+        1 => Just(Step::Written),
         6 => (0u8..6, 0u8..12, any::<u8>(), any::<u8>())
             .prop_map(|(id, start, total, how)| Step::Send { id, start, total, how }),
         6 => (0u8..60).prop_map(Step::Octets),
@@ -338,8 +338,8 @@ impl Bench {
                 self.open_chunk = false;
                 self.event(Event::Msrp(MsrpEvent::Down(down)));
             }
-            Step::Room => {
-                self.event(Event::Msrp(MsrpEvent::Room(2048)));
+            Step::Written => {
+                self.event(Event::Msrp(MsrpEvent::Written(ChunkId(1))));
                 self.event(Event::Msrp(MsrpEvent::Response(ChunkId(1), 200)));
             }
             Step::Send {

@@ -36,7 +36,18 @@ impl Player {
                 return self.arrive(leg, &format!("\n-------{open}{}\n", step.word(2)));
             }
             "up" => MsrpEvent::Up,
-            "room" => MsrpEvent::Room(usize::read(step.word(2))?),
+            "written" | "cut" => {
+                let mut chunks = self.past.unwritten.iter();
+                let place = chunks.position(|(of, _)| *of == leg);
+                let place = place.ok_or("every chunk of the leg has been written")?;
+                let (_, chunk) = self.past.unwritten[place];
+                if step.word(1) == "cut" {
+                    MsrpEvent::Cut(chunk)
+                } else {
+                    self.past.unwritten.remove(place);
+                    MsrpEvent::Written(chunk)
+                }
+            }
             "lost" => MsrpEvent::Down(Down::Lost),
             "unreachable" => MsrpEvent::Down(Down::Unreachable),
             "malformed" => MsrpEvent::Down(Down::Malformed),

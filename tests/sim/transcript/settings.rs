@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use simple_im::profile::{
-    AcceptContact, CfReportPolicy, ConnectTo, FromPolicy, IdentityHeader, LmFeatureTag,
-    MultipartPolicy, Prack, Profile, Refresher, SessionMatch, SessionParam, SetupAnswer,
+    AcceptContact, CfReportPolicy, Chunking, ConnectTo, FromPolicy, IdentityHeader, LmFeatureTag,
+    MultipartPolicy, Prack, Profile, Refresher, Reports, SessionMatch, SessionParam, SetupAnswer,
     SetupOffer, SizeBasis, Tolerance,
 };
 use simple_im::wire::msrp::Url;
@@ -154,13 +154,13 @@ fields!(knob, "knob", Profile:
     min_se client_identity server_identity report_wait cf_report from_policy list_service
     adhoc_anonymity too_many_status list_cid_unresolved empty_group_status hide_existence
     echo_to_originator dedupe_default_port list_without_disposition use_exploder setup_offer
-    setup_answer connect_to session_match msrp_tolerance relay_in_clear msrp_chunk size_exceeded_status size_exceeded_warning
+    setup_answer connect_to session_match msrp_tolerance relay_in_clear msrp_chunk msrp_reports msrp_keepalive size_exceeded_status size_exceeded_warning
     anonymous_status accept_types_missing replaces_require prack_caller prack_callee answer_in_provisional answer_from_2xx);
 
 fields!(limit, "limit", Limits:
     batch in_flight patience legs list_entries list_depth list_octets xml_depth xml_attributes cpim_octets cpim_fields notice_octets
     conference_octets conference_entries adhoc_group group_members message whole
-    stored ranges msrp_head chunks outgoing queue answered forks dialog_octets connect_wait bind msrp_response ring
+    stored ranges msrp_head chunks outgoing incoming assembled queue answered forks dialog_octets connect_wait bind msrp_response ring
     decide delivery chunk_reception lookup final_wait t1 t2);
 
 /// A value in a transcript.
@@ -174,6 +174,15 @@ impl Value for Tolerance {
             "lenient" => Ok(Self::lenient()),
             "strict" => Ok(Self::strict()),
             _ => Err(format!("`{text}` is neither lenient nor strict")),
+        }
+    }
+}
+
+impl Value for Chunking {
+    fn read(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("interruptible ") {
+            Some(octets) => usize::read(octets).map(Self::Interruptible),
+            None => usize::read(text).map(Self::Pieces),
         }
     }
 }
@@ -204,6 +213,7 @@ words! {
     FromPolicy: ConferenceUri Originator;
     SessionMatch: Full4975 SessionIdOnly;
     Prack: Off Supported Required;
+    Reports: Merged PerChunk;
 }
 
 macro_rules! numbers {
@@ -284,7 +294,7 @@ impl Value for Timer {
 }
 
 /// All timers.
-pub const TIMERS: [Timer; 15] = [
+pub const TIMERS: [Timer; 16] = [
     Timer::Continue,
     Timer::Decide,
     Timer::Lookup,
@@ -295,6 +305,7 @@ pub const TIMERS: [Timer; 15] = [
     Timer::Bind,
     Timer::ChunkResponse,
     Timer::NextChunk,
+    Timer::KeepAlive,
     Timer::SuccessReport,
     Timer::Delivery,
     Timer::Refresh,
@@ -315,6 +326,7 @@ pub fn timer_name(timer: Timer) -> &'static str {
         Timer::Bind => "bind",
         Timer::ChunkResponse => "chunk-response",
         Timer::NextChunk => "next-chunk",
+        Timer::KeepAlive => "keep-alive",
         Timer::SuccessReport => "success-report",
         Timer::Delivery => "delivery",
         Timer::Refresh => "refresh",

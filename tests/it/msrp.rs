@@ -1,0 +1,5 @@
+//! MSRP without SIP: endpoints, their connections, and pipes between them.
+
+mod model;
+mod pair;
+mod session;
