@@ -80,7 +80,8 @@ enum State {
     /// We have said CANCEL and await the final response.
     Cancelling(caller::Invite, Outcome),
     /// The peer has invited us, and somebody decides.
-    Deciding(callee::Decision),
+    /// In a block of its own: nothing else that a leg is in is as large.
+    Deciding(Box<callee::Decision>),
     /// We have answered an INVITE with 2xx and repeat it until its ACK.
     AwaitingAck(Up, AckWait),
     /// Messages flow.

@@ -42,7 +42,7 @@ pub(super) struct Decision {
 /// An INVITE that has passed the checks of its role.
 #[derive(Clone, Debug)]
 pub(crate) struct Arriving {
-    decision: Decision,
+    decision: Box<Decision>,
     allowed: Option<Methods>,
     pracks: Pracks,
 }
@@ -84,7 +84,7 @@ pub(crate) fn check(
     }));
     let session = Session::offered(id, answered.own.clone(), cx);
     let origin = Bytes::copy_from_slice(offered.origin().as_bytes());
-    let decision = Decision {
+    let decision = Box::new(Decision {
         invite,
         cseq: head.cseq(),
         tag,
@@ -96,7 +96,7 @@ pub(crate) fn check(
         answered,
         origin,
         granted,
-    };
+    });
     // Who does not speak of reliable responses has no use for PRACK.
     let reliable = head.required().reliable || head.supported().reliable;
     Ok(Arriving {
@@ -299,7 +299,7 @@ impl AckWait {
 impl Call {
     pub(super) fn deciding(
         &mut self,
-        mut decision: Decision,
+        mut decision: Box<Decision>,
         event: Event<'_>,
         cx: &mut Context<'_>,
     ) -> Step {
@@ -349,7 +349,7 @@ impl Call {
     /// to the first has been given (RFC 3262 §5).
     fn heard_by(
         &mut self,
-        mut decision: Decision,
+        mut decision: Box<Decision>,
         txn: ServerTxn,
         request: &Request,
         cx: &mut Context<'_>,
@@ -387,7 +387,7 @@ impl Call {
     }
 
     /// The caller has given up by CANCEL or BYE: that is answered, and so is the INVITE.
-    fn withdrawn(&mut self, decision: Decision, txn: ServerTxn, cx: &mut Context<'_>) -> Step {
+    fn withdrawn(&mut self, decision: Box<Decision>, txn: ServerTxn, cx: &mut Context<'_>) -> Step {
         ok(txn, self.speaker, cx);
         decision.refuse(Refused::plain(487), self.speaker, cx);
         (State::Closed, Upcall::PeerLeft)
