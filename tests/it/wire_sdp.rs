@@ -397,6 +397,8 @@ fn a_malformed_field_is_none_and_does_no_harm() {
         "- 1 1 IN IP4 h h",
         "- x 1 IN IP4 h",
         "- 1 -1 IN IP4 h",
+        "\u{8} 1 1 IN IP4 h",
+        "- 1 1 IN IP4 h\u{8}",
     ] {
         assert_eq!(Origin::read(value), None, "{value}");
     }
@@ -411,6 +413,7 @@ fn a_malformed_field_is_none_and_does_no_harm() {
         "IN IP4 /1",
         "IN IP4 \u{1}",
         "IN\u{7f} IP4 h",
+        "IN IP4 h\u{7f}",
         "IN",
     ] {
         assert_eq!(Address::read(value), None, "{value}");
@@ -588,6 +591,7 @@ fn a_malformed_file_attribute_is_answered_with_400() {
         ("file-disposition:", "file-disposition is no token"),
         ("file-date:creation:x", "file-date is malformed"),
         ("file-date:born:\"x\"", "file-date is malformed"),
+        ("file-date:read:\"x\u{12}\"", "file-date is malformed"),
         ("file-date:read:\"x\"read:\"y\"", "file-date is malformed"),
         ("file-date:read:\"x\" read:\"y\"", "file-date is malformed"),
         ("file-icon:http://x", "file-icon is no cid URL"),

@@ -24,7 +24,7 @@ impl<'a> Origin<'a> {
         let (user, id, version) = (words.next()?, words.next()?, words.next()?);
         let digits = |word: &str| word.bytes().all(|b| b.is_ascii_digit());
         let address = Address::of(words)?;
-        (digits(id) && digits(version)).then_some(Self {
+        (is_visible(user) && digits(id) && digits(version)).then_some(Self {
             user,
             id,
             version,
@@ -93,8 +93,7 @@ impl<'a> Address<'a> {
             _ => return None,
         };
         // None of them holds a control character (RFC 8866 §9), and none can be written.
-        let visible = |word: &str| word.bytes().all(|octet| octet > b' ' && octet != 0x7F);
-        let sound = !host.is_empty() && [network, family, host].into_iter().all(visible);
+        let sound = !host.is_empty() && [network, family, host].into_iter().all(is_visible);
         sound.then_some(Self {
             network,
             family,
@@ -127,7 +126,7 @@ impl<'a> Bandwidth<'a> {
     pub(super) fn read(value: &'a [u8]) -> Option<Self> {
         let (kind, value) = text(value).split_once(':')?;
         let value = number(value.trim_ascii())?;
-        (!kind.is_empty()).then_some(Self { kind, value })
+        (!kind.is_empty() && is_visible(kind)).then_some(Self { kind, value })
     }
 }
 
@@ -148,4 +147,9 @@ impl Time {
             _ => None,
         }
     }
+}
+
+/// Whether there are no control characters in it.
+fn is_visible(word: &str) -> bool {
+    !word.bytes().any(|octet| octet.is_ascii_control())
 }

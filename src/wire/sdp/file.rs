@@ -445,7 +445,8 @@ impl<'a> FileDates<'a> {
                 _ => return None,
             };
             // Each at most once (RFC 5547 §6).
-            if !slot.is_empty() || date.is_empty() {
+            let odd = date.is_empty() || date.contains(|letter: char| letter.is_ascii_control());
+            if !slot.is_empty() || odd {
                 return None;
             }
             *slot = date;
