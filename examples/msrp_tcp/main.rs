@@ -498,7 +498,7 @@ impl Host {
             match action {
                 relay::Action::Connect => {
                     let target = self.relay.as_ref().and_then(Relay::target);
-                    let (target, _) = target.ok_or("no relay")?;
+                    let target = target.ok_or("no relay")?;
                     connect(target.host.to_owned(), target.port, self.tell.clone());
                 }
                 relay::Action::Send(txn, request) => self.connection.authorize(txn, &request),

@@ -251,12 +251,13 @@ fn anew() -> Desk {
 fn a_path_is_granted_for_a_password() {
     let mut it = Desk::new(INTRA, Some(900));
     assert_eq!(it.open(), "connect, +30s");
-    let (target, named) = it.relay.target().unwrap();
+    let target = it.relay.target().unwrap();
     assert_eq!(
         (target.host, target.port, target.tls),
         ("intra.example.com", DEFAULT_PORT, true)
     );
-    assert!(!named, "found by SRV records");
+    assert!(it.relay.is_service(), "SRV records come first");
+    assert!(!Desk::new(EXTRA, None).relay.is_service());
     assert_eq!(it.hear(Event::Connected), "AUTH intra for 900s, +30s");
     assert_eq!(it.answer(401, &challenge("n", false)), "ask r/n#1, +20s");
     assert_eq!(it.log_in(0), "AUTH intra for 900s with r/n#1, +30s");
