@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Message-IDs of messages that are over and remembered, to tell a resent one (CC-138).
-const REMEMBERED: usize = 8;
+const REMEMBERED: usize = 16;
 
 /// Incoming messages and the chunk that is just arriving.
 ///

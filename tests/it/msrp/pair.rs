@@ -201,6 +201,35 @@ impl Host {
         message
     }
 
+    /// The same, if the endpoint takes it.
+    pub fn try_send(&mut self, who: usize, letter: Letter, body: Bytes) {
+        let sized = letter.size.is_some();
+        let begun = self.with(who, |endpoint, cx| endpoint.send(letter, cx));
+        if let Ok(message) = begun
+            && !self.outcomes.contains_key(&(who, message))
+        {
+            self.sources.insert((who, message), Source { body, sized });
+        }
+    }
+
+    pub fn try_cancel(&mut self, who: usize, message: MessageId) {
+        if self
+            .with(who, |endpoint, cx| endpoint.cancel(message, cx))
+            .is_ok()
+        {
+            self.sources.remove(&(who, message));
+        }
+    }
+
+    pub fn try_refuse(&mut self, who: usize, message: MessageId) {
+        if self
+            .with(who, |endpoint, cx| endpoint.refuse(message, cx))
+            .is_ok()
+        {
+            self.arriving.remove(&(who, message));
+        }
+    }
+
     pub fn cancel(&mut self, who: usize, message: MessageId) {
         self.with(who, |endpoint, cx| endpoint.cancel(message, cx))
             .unwrap();
@@ -382,6 +411,23 @@ impl Pair {
         }
     }
 
+    /// The same for those that have no session, as far as they take part.
+    pub fn try_agree(&mut self) {
+        let Self { a, b, .. } = self;
+        for who in 0..a.endpoints.len() {
+            let Ok(offer) = a.with(who, |endpoint, cx| endpoint.offer(cx)) else {
+                continue;
+            };
+            let Ok(answer) = b.with(who, |endpoint, cx| endpoint.answer(offer.sdp, cx)) else {
+                continue;
+            };
+            a.with(who, |endpoint, cx| endpoint.conclude(answer.sdp, cx))
+                .unwrap();
+            let at = (MachineId(who as u32), a.endpoints[who].leg());
+            a.connection.connected(&mut a.sessions, at);
+        }
+    }
+
     /// Carries what both write until neither has anything.
     pub fn run(&mut self) {
         while self.step(usize::MAX, usize::MAX) {}
@@ -405,6 +451,12 @@ impl Pair {
         self.to_b.clear();
         self.a.lose();
         self.b.lose();
+        // Who had not been bound learns of it by waiting in vain.
+        for host in [&mut self.a, &mut self.b] {
+            for who in 0..host.endpoints.len() {
+                host.fire(who, Timer::Bind);
+            }
+        }
     }
 
     /// Everybody goes, and nothing is left.
