@@ -66,6 +66,7 @@ fn the_page_says_what_the_machines_do() {
         crate::msrp::session(),
         crate::msrp::sent(),
         crate::msrp::received(),
+        crate::msrp::endpoint(),
         crate::msrp::relayed(),
         crate::page::states::client(),
         crate::page::states::server(),
@@ -115,8 +116,11 @@ something else; `BLESS=1 cargo test --lib states` writes it anew, and the differ
 
 How to read a cell: what the machine does, in order, then *what it says* to its parent, then the **state** in
 which it is afterwards, if that is another one. A dash: nothing, and it stays as it is. Numbers are statuses of
-answers, words in capitals are requests. `+Ring` starts a timer, `−Ring` stops it; `listen` and `connect` get the
-driver ready for an MSRP session, `release` gives that back. States and events that behave alike share a
-column or a row.
+answers, words in capitals are requests. `+Ring` starts a timer, `−Ring` stops it; a timer that the next state does
+not have is stopped on the way without a word, or else \"runs on\". `listen` and `connect` get the driver ready for
+an MSRP session, `release` gives that back. States and events that behave alike share a column or a row.
+
+A new state, timer, method or event does not compile until `src/states/` knows it: add it to the list of its
+machine, with the script that leads there or brings it about, and write the page anew.
 
 ";

@@ -683,3 +683,7 @@ fn tell(message: MessageId, outcome: Outcome, cx: &mut Context<'_>) {
         outcome,
     )));
 }
+
+#[cfg(test)]
+#[path = "../states/endpoint.rs"]
+pub(crate) mod states;

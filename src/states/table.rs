@@ -206,6 +206,17 @@ fn tried<S: Subject>(scene: &S, row: &Row<S>, states: &[Known]) -> Cell {
     let has =
         has.unwrap_or_else(|| panic!("{name}: {} leads to {next}, which has no scene", row.name));
     let mut does = desk.since(before, has);
+    // A timer that the next state does not have by itself is no news, but worth a word.
+    if next != name {
+        let ran = |timer: &&Timer| {
+            let told = does
+                .iter()
+                .any(|news| news.starts_with(&format!("+{timer:?}")));
+            scene.desk().running.contains(*timer) && !has.contains(*timer) && !told
+        };
+        let running: Vec<_> = desk.running.iter().filter(ran).collect();
+        does.extend(running.iter().map(|timer| format!("`{timer:?}` runs on")));
+    }
     if !said.is_empty() {
         does.push(format!("*{said}*"));
     }
