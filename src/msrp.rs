@@ -31,6 +31,7 @@ pub use sessions::{ConnectionId, Sessions, Target};
 
 #[cfg(test)]
 pub(crate) use {
+    connection::states::machine as connection,
     endpoint::states::machine as endpoint,
     receive::states::machine as received,
     relay::states::machine as relayed,

@@ -66,6 +66,7 @@ fn the_page_says_what_the_machines_do() {
         crate::msrp::session(),
         crate::msrp::sent(),
         crate::msrp::received(),
+        crate::msrp::connection(),
         crate::msrp::endpoint(),
         crate::msrp::relayed(),
         crate::page::states::client(),

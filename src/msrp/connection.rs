@@ -492,3 +492,7 @@ fn is_answered(failure: FailureReport, status: u16) -> bool {
 fn place(txn: u32) -> usize {
     txn as usize % ANSWERABLE
 }
+
+#[cfg(test)]
+#[path = "../states/connection.rs"]
+pub(crate) mod states;

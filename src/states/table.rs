@@ -12,6 +12,9 @@ use crate::Timer;
 
 /// A machine in some state, with whatever its events need.
 pub(crate) trait Subject: Clone {
+    /// How often an event comes until the machine holds as much as it ever will.
+    const FULL: usize = 20;
+
     /// The name of its state, found by a match without a wildcard.
     fn state(&self) -> &'static str;
 
@@ -238,14 +241,14 @@ fn tried<S: Subject>(scene: &S, row: &Row<S>, states: &[Known]) -> Cell {
     // However often it happens, the machine holds no more than its bounds say. A counter has a digit more
     // now and then.
     let again = |trial: &mut S| {
-        for _ in 0..20 {
+        for _ in 0..S::FULL {
             let _ = (row.run)(trial);
         }
         format!("{:?}", trial.machine()).len()
     };
     let (before, after) = (again(&mut trial), again(&mut trial));
     assert!(
-        row.once || after < before + 20,
+        row.once || after < before + S::FULL,
         "{name}: {}: from {before} to {after}",
         row.name
     );
