@@ -10,7 +10,7 @@ use crate::states::desk::{Desk, downs, timers};
 use crate::states::peer::{ANSWER, OFFER, report_head, send_head};
 use crate::states::states;
 use crate::states::table::{self, Row, Subject};
-use crate::{Continuation, FailureReport, MsrpEvent, MsrpTxn};
+use crate::{ChunkId, Continuation, FailureReport, MsrpEvent, MsrpTxn};
 
 states! { At {
     Idle => "Idle", "There is no session: none yet, or its connection is gone.";
@@ -61,9 +61,7 @@ fn scene(at: At) -> Scene {
         }
         At::Offered => scene(At::Idle).after(Scene::offers),
         At::Open => scene(At::Offered).after(|it| it.concludes(ANSWER)),
-        At::Bound => scene(At::Open)
-            .after(|it| it.msrp(MsrpEvent::Up))
-            .after(|it| it.msrp(MsrpEvent::Room(2048))),
+        At::Bound => scene(At::Open).after(|it| it.msrp(MsrpEvent::Up)),
         At::Reporting => scene(At::Bound).after(Scene::delivers),
         At::Closed => scene(At::Bound).after(Scene::closes),
     }
@@ -133,20 +131,26 @@ impl Scene {
             });
         let message = wanted.unwrap_or(MessageId(0));
         self.does(|machine, cx| machine.supply(message, Bytes::from_static(b"hi"), cx));
-        self.msrp(MsrpEvent::Room(2048));
-        let chunk = self
-            .desk
-            .done
-            .iter()
-            .rev()
-            .find_map(|(_, action)| match action {
-                Action::SendChunk(chunk) => Some(chunk.id),
-                _ => None,
-            });
-        match chunk {
+        self.written();
+        match self.chunk() {
             Some(chunk) => self.msrp(MsrpEvent::Response(chunk, 200)),
             None => String::new(),
         }
+    }
+
+    /// The last chunk of ours.
+    fn chunk(&self) -> Option<ChunkId> {
+        let mut done = self.desk.done.iter().rev();
+        done.find_map(|(_, action)| match action {
+            Action::SendChunk(chunk) => Some(chunk.id),
+            _ => None,
+        })
+    }
+
+    /// It has been written.
+    fn written(&mut self) -> String {
+        let chunk = self.chunk().unwrap_or(ChunkId(99));
+        self.msrp(MsrpEvent::Written(chunk))
     }
 
     fn reports(&mut self, status: u16) -> String {
@@ -210,7 +214,7 @@ pub(crate) fn machine() -> table::Machine {
     ]);
     let mut link = Vec::from([
         row("bound", |it| it.msrp(MsrpEvent::Up)),
-        row("room", |it| it.msrp(MsrpEvent::Room(2048))),
+        row("the last chunk is written", Scene::written),
     ]);
     link.extend(downs().map(|(name, down)| {
         Row::new(name, move |it: &mut Scene| it.msrp(MsrpEvent::Down(down)))

@@ -128,7 +128,11 @@ fn every_row_of_the_catalogue_is_on_the_page() {
     }
     for number in CASES.into_iter().flatten() {
         let id = format!("CC-{number:02}");
-        assert!(rows.contains_key(&id), "{id} is missing");
+        let status = rows.get(&id).map(String::as_str);
+        assert!(
+            !matches!(status, None | Some("planned")),
+            "{id}: {status:?}"
+        );
     }
     // Where the catalogue itself is at hand, it is asked.
     let path = std::env::var("SIMPLE_IM_SPEC")
