@@ -482,6 +482,8 @@ fn an_answer_that_is_no_use_is_a_bad_one() {
     };
     bad("v=0\r\n");
     bad("v=0\r\nm=audio 1 RTP/AVP 0\r\n");
+    // As many lines as were offered (RFC 3264 §6).
+    bad(&(line("") + "m=audio 0 RTP/AVP 0\r\n"));
     bad(&line("").replace(" 7654 ", " 0 "));
     bad(&line("").replace("TCP/MSRP", "TCP/TLS/MSRP"));
     bad(&line("")
