@@ -17,23 +17,16 @@ use crate::{Action, AskId, Context, Event, LegId, Machine, Notice, Timer};
 pub(crate) use crate::compose::Speaker;
 #[cfg(test)]
 pub(crate) use {
+    check::states::machine,
     large::states::{distribution, member},
     pager::states::machine as copies,
 };
 
 /// Distributes one message.
 ///
-/// | state | event | what happens | next |
-/// |---|---|---|---|
-/// | idle | MESSAGE or INVITE | the checks, in order; the host is asked | checking |
-/// | checking | an answer | the next check; a refusal, or the distribution begins | paging, large |
-/// | checking | CANCEL | 200, 487 (CC-77) | closed |
-/// | checking | no answer in time | 500 | closed |
-/// | paging | | one MESSAGE a member, at most so many at a time, and 202 | paging |
-/// | paging | every member has its outcome | | closed |
-/// | large | | 200; one leg a member; the message is kept and goes out at each leg's pace | large |
-/// | large | the originator leaves early | CANCEL or BYE to every member | large |
-/// | large | every leg is closed | | closed |
+/// It checks the request that it is made for, in order, and asks the host who the originator and the
+/// members are; a page then goes out as one MESSAGE a member, at most so many at a time, a large message on
+/// one leg a member. `docs/states.md` has its table.
 #[derive(Clone, Debug, Default)]
 pub struct Controlling {
     state: State,

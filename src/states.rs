@@ -74,6 +74,7 @@ fn the_page_says_what_the_machines_do() {
         crate::wire::msrp::states(),
         crate::originating::states::machine(),
         crate::terminating::states::machine(),
+        crate::controlling::machine(),
         crate::controlling::copies(),
         crate::controlling::distribution(),
         crate::controlling::member(),

@@ -417,3 +417,7 @@ pub(super) fn unavailable() -> Refused<'static> {
         ..Refused::plain(500)
     }
 }
+
+#[cfg(test)]
+#[path = "../states/controlling.rs"]
+pub(super) mod states;

@@ -46,6 +46,24 @@ pub(crate) const ANSWER: &str = "v=0\r\n\
     a=accept-types:text/plain\r\n\
     a=recvonly\r\n";
 
+/// Carol and dave, the last part of a body.
+const LIST: &str = "--b\r\n\
+    Content-Type: application/resource-lists+xml\r\n\
+    Content-Disposition: recipient-list\r\n\
+    \r\n\
+    <resource-lists xmlns=\"urn:ietf:params:xml:ns:resource-lists\"><list>\
+    <entry uri=\"sip:carol@example.com\"/><entry uri=\"sip:dave@example.com\"/>\
+    </list></resource-lists>\r\n\
+    --b--\r\n";
+const LARGE: &str = "Contact: <sip:bob@pc9.example.com>;+g.oma.sip-im.large-message\r\n";
+
+/// The originator may do everything.
+pub(crate) const ACCESS: Answer<'static> = Answer::Access(Access {
+    exists: true,
+    allowed: true,
+    anonymity: true,
+});
+
 const ASKED: &str =
     "Accept-Contact: *;+g.oma.sip-im\r\nP-Asserted-Identity: <sip:bob@example.com>\r\n";
 
@@ -53,36 +71,10 @@ impl Stage {
     /// Bob's request has been checked, and everybody has been sent what is due; the table is about
     /// this leg. So many members may be without a first response at the same time.
     pub(crate) fn open(method: Method, about: LegId, window: u32) -> Self {
-        let mut stage = Self {
-            machine: Controlling::new(),
-            desk: Desk::new(),
-            bob: Peer::stranger(),
-        };
-        stage.desk.config.limits.in_flight = window;
-        stage.desk.about = about;
-        stage.desk.named = |leg| match leg {
-            BOB => "bob",
-            CAROL => "carol",
-            _ => "dave",
-        };
-        let large = "Contact: <sip:bob@pc9.example.com>;+g.oma.sip-im.large-message\r\n";
-        let request = match method {
-            Method::Message => {
-                let lines = format!("{ASKED}Content-Type: text/plain\r\n");
-                stage.bob.request(method, &lines, "hi")
-            }
-            _ => stage.bob.request(method, &format!("{ASKED}{large}"), OFFER),
-        };
-        stage.hand(BOB, Event::Request(ServerTxn(1), &request));
-        let access = Access {
-            exists: true,
-            allowed: true,
-            anonymity: true,
-        };
-        stage.hand(BOB, Event::Answer(AskId(1), Answer::Access(access)));
-        let members = ["sip:carol@example.com", "sip:dave@example.com"];
-        let members = members.map(|uri| Uri::copy(uri).unwrap());
-        stage.hand(BOB, Event::Answer(AskId(2), Answer::Members(Ok(&members))));
+        let mut stage = Self::idle(about, window)
+            .after(|it| it.requests(method, ""))
+            .after(|it| it.answers(ACCESS))
+            .after(Self::lists_members);
         if let Some(tag) = stage
             .desk
             .done
@@ -95,6 +87,77 @@ impl Stage {
             stage.bob.ours = format!("{tag}");
         }
         stage
+    }
+
+    /// Nobody has asked for anything.
+    pub(crate) fn idle(about: LegId, window: u32) -> Self {
+        let mut stage = Self {
+            machine: Controlling::new(),
+            desk: Desk::new(),
+            bob: Peer::stranger(),
+        };
+        stage.desk.config.limits.in_flight = window;
+        stage.desk.about = about;
+        stage.desk.named = |leg| match leg {
+            BOB => "bob",
+            CAROL => "carol",
+            _ => "dave",
+        };
+        stage
+    }
+
+    /// Bob's request to a group, with these lines more.
+    pub(crate) fn requests(&mut self, method: Method, more: &str) -> String {
+        match method {
+            Method::Invite => self.request(method, &format!("{ASKED}{LARGE}{more}"), OFFER),
+            Method::Message => self.request(
+                method,
+                &format!("{ASKED}Content-Type: text/plain\r\n{more}"),
+                "hi",
+            ),
+            _ => self.request(method, &format!("{ASKED}{more}"), ""),
+        }
+    }
+
+    /// Bob's request to the list service, with carol and dave in its list.
+    pub(crate) fn requests_list(&mut self, method: Method) -> String {
+        let service = self.desk.config.account.contact.clone();
+        self.desk.config.account.factory = Some(service.clone());
+        self.desk.config.account.exploder = Some(service);
+        let (lines, kind, content) = match method {
+            Method::Invite => (LARGE, "application/sdp", OFFER),
+            _ => ("", "text/plain", "hi"),
+        };
+        let lines = format!("{ASKED}{lines}Content-Type: multipart/mixed;boundary=b\r\n");
+        let body = format!("--b\r\nContent-Type: {kind}\r\n\r\n{content}\r\n{LIST}");
+        self.request(method, &lines, &body)
+    }
+
+    /// A request of bob's with these lines and this body.
+    pub(crate) fn request(&mut self, method: Method, lines: &str, body: &str) -> String {
+        let request = self.bob.request(method, lines, body);
+        self.hand(BOB, Event::Request(ServerTxn(1), &request))
+    }
+
+    /// The host's answer to the last question.
+    pub(crate) fn answers(&mut self, answer: Answer<'_>) -> String {
+        let asked = self
+            .desk
+            .done
+            .iter()
+            .rev()
+            .find_map(|(_, action)| match action {
+                Action::Ask(ask, _) => Some(*ask),
+                _ => None,
+            });
+        self.hand(BOB, Event::Answer(asked.unwrap_or(AskId(1)), answer))
+    }
+
+    /// Carol and dave are the members.
+    pub(crate) fn lists_members(&mut self) -> String {
+        let members = ["sip:carol@example.com", "sip:dave@example.com"];
+        let members = members.map(|uri| Uri::copy(uri).unwrap());
+        self.answers(Answer::Members(Ok(&members)))
     }
 
     pub(crate) fn hand(&mut self, leg: LegId, event: Event<'_>) -> String {
