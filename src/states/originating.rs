@@ -288,3 +288,6 @@ pub(crate) fn machine() -> table::Machine {
 const ABOUT: &str = "\
 It sends one message, by MESSAGE or as a large message (`src/originating.rs`). What its page and its leg do by themselves
 is in their tables.";
+
+#[path = "sent.rs"]
+mod sent;

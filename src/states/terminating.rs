@@ -244,3 +244,6 @@ pub(crate) fn machine() -> table::Machine {
 const ABOUT: &str = "\
 It receives one page or one large message (`src/terminating.rs`). What its pages and its leg do by themselves is in their
 tables.";
+
+#[path = "inbox.rs"]
+mod inbox;
