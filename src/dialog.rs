@@ -285,3 +285,7 @@ struct Identity<'a> {
     remote_tag: &'a str,
     head: &'a Head,
 }
+
+#[cfg(test)]
+#[path = "states/dialog.rs"]
+mod states;
