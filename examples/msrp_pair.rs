@@ -157,6 +157,9 @@ impl Party {
             self.perform(leg, action);
         }
         self.actions = actions;
+        let leg = self.endpoint.leg();
+        let held = self.endpoint.held(leg);
+        self.connection.holds((MACHINE, leg), held, &self.config);
         result
     }
 

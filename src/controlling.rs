@@ -157,6 +157,13 @@ impl Machine for Controlling {
     fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
+
+    fn held(&self, leg: LegId) -> u64 {
+        match &self.state {
+            State::Large(conference) if leg == LegId::FIRST => conference.held(),
+            _ => 0,
+        }
+    }
 }
 
 /// What reaches nobody: requests are refused, a late 2xx is ended (CC-82).

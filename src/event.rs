@@ -125,6 +125,8 @@ pub enum MsrpEvent<'a> {
     Octets(&'a Bytes),
     /// It ends.
     End(Continuation),
+    /// There is no room for it: the sessions of the connection hold more than they may together. It is to be refused.
+    Full,
     /// A transaction of a chunk of ours was answered with this status: of a chunk that was cut there are
     /// several. It comes after the news that the transaction was written, unless it is a refusal.
     Response(ChunkId, u16),
@@ -161,6 +163,13 @@ pub struct SendHead<'a> {
     pub content_type: Option<&'a str>,
     /// The MIME header lines, each ended by CRLF, Content-Type among them.
     pub mime: &'a str,
+}
+
+impl SendHead<'_> {
+    /// Whether there are octets of a message, or could be: else it is a keep-alive.
+    pub(crate) fn has_content(&self) -> bool {
+        self.content_type.is_some() || self.range.start > 1
+    }
 }
 
 /// The head of an incoming REPORT.

@@ -231,6 +231,15 @@ impl Leg {
         }
     }
 
+    /// Octets that the session holds of messages that are not complete. Before all is agreed on it takes none.
+    pub(crate) fn held(&self) -> u64 {
+        match &self.state {
+            State::Up(up) | State::AwaitingAck(up, _) => up.session.held(),
+            State::Ending(ending) => ending.session.held(),
+            _ => 0,
+        }
+    }
+
     /// Begins to send a message.
     pub(crate) fn send(&mut self, letter: Letter, cx: &mut Context<'_>) -> Upcall {
         self.session().map_or(Upcall::Nothing, |session| {

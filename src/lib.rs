@@ -159,6 +159,13 @@ pub trait Machine {
         let _ = (leg, remote_tag);
         None
     }
+
+    /// Octets that the leg's MSRP session holds of messages that are not complete:
+    /// [`msrp::Connection::holds`] is to be told after each call.
+    fn held(&self, leg: LegId) -> u64 {
+        let _ = leg;
+        0
+    }
 }
 
 /// The README's code is compiled with the tests.

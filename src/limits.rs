@@ -78,6 +78,10 @@ pub struct Limits {
     /// Octets that one MSRP session holds of messages that are not complete, whatever their number; above it
     /// 413. Default 16 MiB.
     pub assembled: u64,
+    /// Octets that the sessions of one MSRP connection hold together of messages that are not complete; above it 413
+    /// for the message that grew, and for every other that begins ([`msrp::Connection`](crate::msrp::Connection)).
+    /// Default 64 MiB.
+    pub connection: u64,
     /// Messages that wait for one request URI; above it the new one is handed back. Default 64.
     pub queue: usize,
     /// Answered requests whose answer is remembered; the oldest is forgotten first. Default 4,096.
@@ -144,6 +148,7 @@ impl Default for Limits {
             outgoing: 16,
             incoming: 4,
             assembled: 16 * 1024 * 1024,
+            connection: 64 * 1024 * 1024,
             queue: 64,
             answered: 4_096,
             forks: 8,

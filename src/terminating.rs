@@ -310,6 +310,13 @@ impl Machine for Terminating {
             _ => None,
         }
     }
+
+    fn held(&self, leg: LegId) -> u64 {
+        match &self.state {
+            State::Receiving { leg: own } if leg == LegId::FIRST => own.held(),
+            _ => 0,
+        }
+    }
 }
 
 fn refuse(txn: ServerTxn, refused: Refused<'_>, cx: &mut Context<'_>) -> State {

@@ -268,6 +268,9 @@ impl Host {
         for (leg, action) in actions.drain() {
             self.perform((MACHINE, leg), action);
         }
+        let leg = self.endpoint.leg();
+        let held = self.endpoint.held(leg);
+        self.connection.holds((MACHINE, leg), held, &self.config);
         Ok(result)
     }
 

@@ -169,7 +169,8 @@ fn connection(stream: &[u8], cuts: &[u8]) {
         port: 2855,
         tls: false,
     };
-    let config = Config::new(account, msrp, [1, 2]);
+    let mut config = Config::new(account, msrp, [1, 2]);
+    config.limits.connection = 64;
     let mut entropy = Counter(0);
     let mut sessions = Sessions::new();
     for (place, at) in OWNERS.into_iter().enumerate() {
@@ -242,6 +243,7 @@ fn hear(
     while let Some(news) = connection.poll(sessions, config) {
         let at = (news.machine, news.leg);
         assert!(OWNERS.contains(&at));
+        let mut held = None;
         news.tell(|event| match event {
             MsrpEvent::Send(txn, head) => {
                 assert_eq!(*in_body, None, "a request inside another");
@@ -263,8 +265,13 @@ fn hear(
             MsrpEvent::Octets(octets) => {
                 assert_eq!(*in_body, Some(at.0));
                 assert!(!octets.is_empty());
+                held = Some(octets.len() as u64);
             }
-            MsrpEvent::End(_) => assert_eq!(in_body.take(), Some(at.0)),
+            MsrpEvent::End(_) => {
+                assert_eq!(in_body.take(), Some(at.0));
+                held = Some(0);
+            }
+            MsrpEvent::Full => assert_eq!(*in_body, Some(at.0)),
             MsrpEvent::Up | MsrpEvent::Written(_) => {
                 let id = ChunkId(u32::try_from(entropy.draw()).unwrap_or(0));
                 // One after another for ever would be no test of what is read.
@@ -284,6 +291,9 @@ fn hear(
             }
             _ => {}
         });
+        if let Some(held) = held {
+            connection.holds(at, held, config);
+        }
     }
 }
 

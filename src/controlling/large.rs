@@ -289,6 +289,11 @@ impl Conference {
         }
     }
 
+    /// Octets of the message as long as it is not complete. No member's leg takes any.
+    pub(super) fn held(&self) -> u64 {
+        self.inbound.held()
+    }
+
     /// An event of a member's leg.
     fn member(&mut self, id: LegId, event: Event<'_>, cx: &mut Context<'_>) {
         let cx = &mut cx.on(id);

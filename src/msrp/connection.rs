@@ -1,6 +1,6 @@
 //! One byte stream, several sessions.
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -28,7 +28,12 @@ const BACKLOG: usize = 64 * 1024;
 /// [`transmit`](Self::transmit) gives, and asks for news again, because a chunk may have been written. That
 /// it asks for more says that what it got before is written: it asks when it can write, and not before.
 ///
-/// What it holds is bounded: of the input, what [`Decoder`] leaves undecided, as long as the driver reads
+/// What its sessions hold of messages that are not complete is bounded together: a driver tells with
+/// [`holds`](Self::holds). Above [`Limits::connection`](crate::Limits) the session whose message grew
+/// hears [`MsrpEvent::Full`] and refuses it with 413; and until there is room again, so is every SEND with content, of
+/// which no session hears. Messages that are handed on as they come hold nothing.
+///
+/// What it holds itself is bounded: of the input, what [`Decoder`] leaves undecided, as long as the driver reads
 /// only while [`wants_input`](Self::wants_input); of the output, one chunk of each message that is being
 /// sent, and a backlog of 64 KiB of answers and reports.
 #[derive(Debug)]
@@ -39,7 +44,10 @@ pub struct Connection {
     reading: Reading,
     news: VecDeque<News>,
     end: End,
-    bound: BTreeSet<Owner>,
+    /// With the octets that each holds.
+    bound: BTreeMap<Owner, u64>,
+    /// The sum of them.
+    held: u64,
     answerable: Vec<Answerable>,
     next: u32,
     output: Output,
@@ -64,6 +72,7 @@ enum What {
     Send(MsrpTxn, Head),
     Octets(Bytes),
     End(Continuation),
+    Full,
     Response(ChunkId, u16),
     Report(Head),
     Down(Down),
@@ -81,6 +90,7 @@ impl News {
             What::Send(txn, head) => hear(MsrpEvent::Send(*txn, &head.as_send())),
             What::Octets(octets) => hear(MsrpEvent::Octets(octets)),
             What::End(flag) => hear(MsrpEvent::End(*flag)),
+            What::Full => hear(MsrpEvent::Full),
             What::Response(chunk, status) => hear(MsrpEvent::Response(*chunk, *status)),
             What::Report(head) => {
                 // Only reports in namespace 000 become news, so that there always is one.
@@ -161,7 +171,8 @@ impl Connection {
             reading: Reading::Nobodys,
             news: VecDeque::new(),
             end: End::Open,
-            bound: BTreeSet::new(),
+            bound: BTreeMap::new(),
+            held: 0,
             answerable: Vec::new(),
             next: 0,
             output: Output::default(),
@@ -224,7 +235,7 @@ impl Connection {
         let Some((own, peer)) = sessions.paths(at, self.id) else {
             return;
         };
-        if self.end == End::Open && self.bound.contains(&at) {
+        if self.end == End::Open && self.bound.contains_key(&at) {
             self.output.push(at, own, peer, chunk, entropy.draw());
         }
     }
@@ -278,13 +289,26 @@ impl Connection {
     /// Forgets a session; `true` if it was the last: the connection is to be closed when `transmit` has
     /// nothing more to give. What the session pushed before is still written.
     pub fn release(&mut self, at: (MachineId, LegId)) -> bool {
-        self.bound.remove(&at);
+        self.held -= self.bound.remove(&at).unwrap_or_default();
         self.output.release(at);
         self.news.retain(|news| (news.machine, news.leg) != at);
         if self.reading == Reading::Of(at) {
             self.reading = Reading::Nobodys;
         }
         self.bound.is_empty()
+    }
+
+    /// Tells what a session holds of messages that are not complete, as [`Machine::held`](crate::Machine::held) says:
+    /// to be told after each call of its machine, before the next news are asked for.
+    pub fn holds(&mut self, at: (MachineId, LegId), octets: u64, config: &Config) {
+        let Some(share) = self.bound.get_mut(&at) else {
+            return;
+        };
+        let before = core::mem::replace(share, octets);
+        self.held = (self.held - before).saturating_add(octets);
+        if octets > before && self.is_full(config) && self.reading == Reading::Of(at) {
+            self.news.push_back(News::new(at, What::Full));
+        }
     }
 
     /// Whether no session uses the connection.
@@ -307,7 +331,7 @@ impl Connection {
             ..
         } = self;
         output.transmit(|owner, progress| {
-            if bound.contains(&owner) {
+            if bound.contains_key(&owner) {
                 news.push_back(News::new(owner, progress.into()));
             }
         })
@@ -358,6 +382,9 @@ impl Connection {
             Ok(Found::Unbound(_) | Found::Nothing) => return self.refuse(&head, 481),
             Err(status) => return self.refuse(&head, status),
         };
+        if self.is_full(config) && head.as_send().has_content() {
+            return self.refuse(&head, 413);
+        }
         sessions.heard_from(owner, head.from_path());
         let txn = self.remember(&head, sessions, owner);
         self.reading = Reading::Of(owner);
@@ -391,7 +418,7 @@ impl Connection {
             ..
         } = self;
         let answered = output.answered(head.txn(), status, |owner, progress| {
-            if bound.contains(&owner) {
+            if bound.contains_key(&owner) {
                 news.push_back(News::new(owner, progress.into()));
             }
         });
@@ -414,7 +441,7 @@ impl Connection {
         if !sessions.bind(owner, self.id) {
             return false;
         }
-        if self.bound.insert(owner) {
+        if self.bound.insert(owner, 0).is_none() {
             self.news.push_back(News::new(owner, What::Up));
         }
         true
@@ -468,10 +495,16 @@ impl Connection {
         self.reading = Reading::Nobodys;
         self.input.clear();
         self.output.clear();
-        for owner in core::mem::take(&mut self.bound) {
+        self.held = 0;
+        for (owner, _) in core::mem::take(&mut self.bound) {
             sessions.unbind(owner);
             self.news.push_back(News::new(owner, What::Down(why)));
         }
+    }
+
+    /// Whether the sessions hold more than they may together.
+    fn is_full(&self, config: &Config) -> bool {
+        self.held > config.limits.connection
     }
 
     fn is_backlogged(&self) -> bool {

@@ -635,6 +635,15 @@ impl Machine for Endpoint {
     fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
     }
+
+    fn held(&self, leg: LegId) -> u64 {
+        match &self.state {
+            State::Offered(session, _) | State::Open(session) if leg == self.leg() => {
+                session.held()
+            }
+            _ => 0,
+        }
+    }
 }
 
 impl From<Misuse> for NoSession {

@@ -175,7 +175,7 @@ impl Receiving {
             start: at,
             at,
         };
-        if head.content_type.is_some() || head.range.start > 1 {
+        if head.has_content() {
             let before = self.messages.len();
             chunk.fate = match self.admit(head, cx) {
                 Ok(fate) => {
@@ -249,7 +249,7 @@ impl Receiving {
         };
         let at = chunk.at;
         chunk.at = at.saturating_add(octets.len() as u64);
-        let (end, txn, failure) = (chunk.at, chunk.txn, chunk.failure);
+        let end = chunk.at;
         let Fate::Part(ident) = chunk.fate else {
             return Got::Nothing;
         };
@@ -258,7 +258,7 @@ impl Receiving {
             Keep::ForUser { most } => (most, limits.ranges.min(limits.batch / 2)),
             keep => (keep.most(), limits.ranges),
         };
-        let held: u64 = self.messages.iter().map(|one| one.store.held()).sum();
+        let held = self.held();
         let Some(message) = self
             .messages
             .iter_mut()
@@ -268,10 +268,7 @@ impl Receiving {
         };
         let full = !message.streaming && held + octets.len() as u64 > limits.assembled;
         if full || end > most || message.ranges.insert(at, end, ranges).is_err() {
-            // Stop at once, do not wait for the end of the chunk (RFC 4975 §10.5, CC-115).
-            refuse(txn, failure, 413, cx);
-            chunk.fate = Fate::Refused;
-            return self.too_large(ident, cx);
+            return self.full(cx);
         }
         if message.streaming {
             message.hand_on(at, octets.clone(), cx);
@@ -287,6 +284,20 @@ impl Receiving {
             }
         }
         Got::Nothing
+    }
+
+    /// There is no room for the chunk that is arriving. Stops it at once, does not wait for its end (RFC 4975 §10.5,
+    /// CC-115).
+    pub(crate) fn full(&mut self, cx: &mut Context<'_>) -> Got {
+        let Some(chunk) = &mut self.chunk else {
+            return Got::Nothing;
+        };
+        let Fate::Part(ident) = chunk.fate else {
+            return Got::Nothing;
+        };
+        refuse(chunk.txn, chunk.failure, 413, cx);
+        chunk.fate = Fate::Refused;
+        self.too_large(ident, cx)
     }
 
     pub(crate) fn end(&mut self, flag: Continuation, cx: &mut Context<'_>) -> Got {
@@ -457,6 +468,11 @@ impl Receiving {
         let ident = self.messages.remove(place).ident;
         self.remember(ident, Over::TooLarge);
         true
+    }
+
+    /// Octets that are kept of messages that are not complete; those that were handed on are not.
+    pub(crate) fn held(&self) -> u64 {
+        self.messages.iter().map(|one| one.store.held()).sum()
     }
 
     /// Whether a message has begun and is not complete.

@@ -162,6 +162,11 @@ impl Session {
         &mut self.traffic
     }
 
+    /// Octets of messages that are not complete.
+    pub(crate) fn held(&self) -> u64 {
+        self.traffic.receiving.held()
+    }
+
     pub(crate) fn is_up(&self) -> bool {
         self.link == Link::Up
     }
@@ -208,6 +213,7 @@ impl Session {
             MsrpEvent::Send(txn, head) => receiving.begin(txn, head, cx),
             MsrpEvent::Octets(octets) => receiving.octets(octets, cx),
             MsrpEvent::End(flag) => receiving.end(flag, cx),
+            MsrpEvent::Full => receiving.full(cx),
         };
         match got_upcall(got, cx) {
             Upcall::Nothing => self.poll(cx),

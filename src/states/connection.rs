@@ -227,6 +227,15 @@ pub(crate) fn machine() -> Machine {
         .drawn("the stream ends")
         .because("CC-116: what was read before is still told, and then the end.")
     }));
+    driver.push(
+        row("the session holds too much", |it| {
+            let most = it.desk.config.limits.connection;
+            it.connection.holds(ONE, most + 1, &it.desk.config);
+            let news = it.connection.news.pop_front();
+            news.map_or_else(String::new, |news| news.tell(|event| format!("{event:?}")))
+        })
+        .drawn("holds too much"),
+    );
     driver.push(row("it is asked for news", Scene::news).drawn("asked for news"));
     Machine::new(
         "MSRP connection",

@@ -593,6 +593,7 @@ fn msrp() -> Groups {
             row("SEND, more to follow", |scene| sends(scene, Continuation::More)),
             row("SEND, abandoned", |scene| sends(scene, Continuation::Abandoned)),
         ]),
+        MsrpEvent::Full => Vec::from([told("no room on the connection", MsrpEvent::Full)]),
         MsrpEvent::Response(..) => Vec::from([told("response", MsrpEvent::Response(ChunkId(1), 200))]),
         MsrpEvent::Report(_) => Vec::from([row("REPORT", |scene| {
             let range = ByteRange { start: 1, end: Some(1), total: Some(1) };

@@ -197,6 +197,11 @@ pub(crate) fn machine() -> Machine {
         row("beyond it", |it| it.octets(12))
             .drawn("too many octets")
             .because("CC-115: 413 at once, before the request has ended."),
+        row("and the connection has no room", |it| {
+            let got = it.desk.call(|cx| it.receiving.full(cx));
+            said(got)
+        })
+        .drawn("too many octets"),
     ]);
     let ends = Vec::from([
         row("`$`, and all is there", |it| {

@@ -620,6 +620,106 @@ fn cc_136_a_peer_that_asks_and_does_not_read_is_not_listened_to() {
     assert_eq!(side.heard().len(), 3);
 }
 
+// --- What sessions hold together
+
+/// The beginning of a SEND with content to session `n`, with these further header lines.
+fn begun(n: u8, more: &str) -> String {
+    let head = bodiless(
+        n,
+        &format!("Byte-Range: 1-*/*\n{more}Content-Type: text/plain\n\nhi"),
+    );
+    head[..head.rfind("-------").unwrap()].to_owned()
+}
+
+/// A side with three sessions on its connection, which may hold ten octets together.
+fn cramped() -> Side {
+    let mut side = Side::new(0);
+    side.config.limits.connection = 10;
+    for n in 1..=3 {
+        side.open(n, "b", "a", true);
+        assert!(side.connect(n.into()));
+    }
+    side.listen();
+    side.heard();
+    side
+}
+
+impl Side {
+    fn holds(&mut self, n: u32, octets: u64) -> Vec<String> {
+        self.connection.holds(at(n), octets, &self.config);
+        self.listen();
+        self.heard()
+    }
+
+    /// Whether a message for session 3 is heard of; if not, it is answered with 413.
+    fn has_room(&mut self) -> bool {
+        self.read(&format!("{}\n-------tid3$\n", begun(3, "")));
+        let heard = self.heard().len();
+        let written = self.written();
+        assert_eq!(
+            heard == 0,
+            written.starts_with("MSRP tid3 413"),
+            "{written}"
+        );
+        heard > 0
+    }
+}
+
+#[test]
+fn the_message_with_which_sessions_hold_too_much_is_refused_in_the_middle_of_its_chunk() {
+    let mut side = cramped();
+    assert_eq!(side.holds(1, 6), [""; 0]);
+    side.read(&begun(2, ""));
+    side.heard();
+    assert_eq!(side.holds(2, 4), [""; 0], "at the limit");
+    assert_eq!(side.holds(2, 5), ["2: Full"], "one octet above it");
+    assert_eq!(side.holds(2, 5), [""; 0], "once");
+    // The rest is the session's to skip.
+    side.holds(2, 0);
+    side.read("ho\n-------tid2$\n");
+    assert_eq!(side.heard().last().unwrap(), "2: End(Last)");
+    assert!(side.has_room());
+}
+
+#[test]
+fn who_holds_no_more_than_before_may_finish_its_chunk() {
+    let mut side = cramped();
+    side.read(&begun(2, ""));
+    side.heard();
+    assert_eq!(side.holds(1, 11), [""; 0], "it is not in the middle of one");
+    assert_eq!(side.holds(2, 0), [""; 0]);
+    side.read("ho\n-------tid2$\n");
+    assert_eq!(side.heard().last().unwrap(), "2: End(Last)");
+    assert_eq!(side.written(), "");
+}
+
+#[test]
+fn no_message_begins_while_sessions_hold_too_much() {
+    let mut side = cramped();
+    side.holds(1, 5);
+    side.holds(2, 5);
+    assert!(side.has_room(), "at the limit");
+    side.holds(2, 6);
+    assert!(!side.has_room());
+    side.read(&format!(
+        "{}\n-------tid3$\n",
+        begun(3, "Failure-Report: no\n")
+    ));
+    assert_eq!((side.heard().len(), side.written()), (0, String::new()));
+    // What has no content takes no room.
+    side.read(&bodiless(3, ""));
+    assert_eq!(side.heard().len(), 2);
+    side.holds(1, 4);
+    assert!(side.has_room(), "freed by an end of a message");
+    side.holds(1, 9);
+    assert!(!side.has_room());
+    side.sessions.release(at(1));
+    side.connection.release(at(1));
+    assert!(side.has_room(), "freed by the end of a session");
+    side.holds(1, 9);
+    assert!(side.has_room(), "it is not on this connection any more");
+}
+
 #[test]
 fn a_session_that_is_released_hears_no_more() {
     let mut side = passive();

@@ -464,6 +464,12 @@ impl Node {
         let heard = describe(&event);
         self.log.push(Entry::Heard(now, machine, leg, heard));
         self.call(machine, now, |actor, cx| actor.handle(leg, event, cx));
+        let held = self.machines.get(&machine).map(|actor| actor.held(leg));
+        let id = self.sessions.connection((machine, leg));
+        let connection = id.and_then(|id| self.connections.get_mut(&id));
+        if let (Some(held), Some(connection)) = (held, connection) {
+            connection.holds((machine, leg), held, &self.config);
+        }
     }
 
     fn call(

@@ -90,6 +90,10 @@ impl Host {
             self.perform(who, leg, action);
         }
         self.actions = actions;
+        let leg = self.endpoints[who].leg();
+        let held = self.endpoints[who].held(leg);
+        self.connection
+            .holds((MachineId(who as u32), leg), held, &self.config);
         result
     }
 

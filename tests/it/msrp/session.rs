@@ -466,6 +466,43 @@ fn what_a_session_assembles_is_bounded_whatever_the_number_of_messages() {
     pair.close();
 }
 
+#[test]
+fn what_sessions_of_a_connection_hold_is_bounded_together() {
+    let mut pair = Pair::up(3);
+    pair.b.config.limits.connection = 10_000;
+    for who in 0..3 {
+        pair.a.send(who, letter(6_000), octets(6_000));
+    }
+    for _ in 0..10_000 {
+        pair.step(100, 100);
+        let held = pair.b.endpoints.iter().map(|it| it.held(it.leg()));
+        assert!(held.sum::<u64>() <= 10_000);
+    }
+    let refused = Outcome::Failed(Failure::Msrp(413));
+    let outcomes: Vec<_> = pair.a.outcomes.values().collect();
+    let failed = outcomes.iter().filter(|one| ***one == refused).count();
+    assert!((1..3).contains(&failed), "{outcomes:?}");
+    assert_eq!((outcomes.len(), pair.b.received.len()), (3, 3 - failed));
+    // Of each the peer hears once, though its chunks were under way.
+    assert_eq!(pair.b.dropped.len(), failed);
+    // What is complete or dropped makes room.
+    pair.a.send(0, letter(9_000), octets(9_000));
+    pair.run();
+    assert_eq!(pair.b.received.last(), Some(&(0, octets(9_000))));
+    pair.close();
+}
+
+#[test]
+fn a_message_that_is_handed_on_takes_no_room_of_its_connection() {
+    let mut pair = Pair::up(1);
+    pair.b.config.limits.whole = 5_000;
+    pair.b.config.limits.connection = 10_000;
+    pair.a.send(0, letter(100_000), octets(100_000));
+    pair.run();
+    assert_eq!(pair.b.received, [(0, octets(100_000))]);
+    pair.close();
+}
+
 // --- Answers and reports
 
 #[test]

@@ -48,6 +48,7 @@ impl Player {
                     MsrpEvent::Written(chunk)
                 }
             }
+            "full" => MsrpEvent::Full,
             "lost" => MsrpEvent::Down(Down::Lost),
             "unreachable" => MsrpEvent::Down(Down::Unreachable),
             "malformed" => MsrpEvent::Down(Down::Malformed),

@@ -160,7 +160,7 @@ fields!(knob, "knob", Profile:
 fields!(limit, "limit", Limits:
     batch in_flight patience legs list_entries list_depth list_octets xml_depth xml_attributes cpim_octets cpim_fields notice_octets
     conference_octets conference_entries adhoc_group group_members message whole
-    stored ranges msrp_head chunks outgoing incoming assembled queue answered forks dialog_octets connect_wait bind msrp_response ring
+    stored ranges msrp_head chunks outgoing incoming assembled connection queue answered forks dialog_octets connect_wait bind msrp_response ring
     decide delivery chunk_reception lookup final_wait t1 t2);
 
 /// A value in a transcript.
