@@ -369,6 +369,48 @@ fn a_report_is_heard_by_its_session_and_never_answered() {
 }
 
 #[test]
+fn a_response_to_a_report_changes_nothing() {
+    let mut side = active();
+    let report = Report {
+        message: Ident::copy("m").unwrap(),
+        start: 1,
+        end: 5,
+        total: Some(5),
+        status: 200,
+    };
+    side.connection
+        .report(&side.sessions, at(1), &report, &mut side.entropy);
+    side.send(1, chunk(7, "Hello"));
+    assert_eq!(status_line(&side.written()), "MSRP 0000000000000001 REPORT");
+    side.listen();
+    side.heard();
+    for status in [200, 400, 481] {
+        side.read(&answer(1, status));
+        assert_eq!((side.heard(), side.written()), (vec![], String::new()));
+    }
+    side.read(&answer(2, 200));
+    assert_eq!(side.heard(), ["1: response 7 200"], "that is to the SEND");
+}
+
+#[test]
+fn a_report_with_the_transaction_id_of_the_send_is_a_report() {
+    let mut side = active();
+    side.send(1, chunk(7, "Hello"));
+    side.written();
+    side.listen();
+    side.heard();
+    let (to, from) = (url("a", 1), url("b", 1));
+    side.read(&format!(
+        "MSRP {:016x} REPORT\nTo-Path: {to}\nFrom-Path: {from}\nMessage-ID: m1\n\
+         Byte-Range: 1-5/5\nStatus: 000 200 OK\n-------{:016x}$\n",
+        1, 1
+    ));
+    assert_eq!(side.heard(), ["1: report m1 200"]);
+    side.read(&answer(1, 200));
+    assert_eq!(side.heard(), ["1: response 7 200"], "it is still awaited");
+}
+
+#[test]
 fn a_request_is_answered_once_and_as_its_failure_report_asks() {
     for (failure, status, answered) in [
         ("yes", 200, true),
