@@ -535,6 +535,29 @@ fn cc_122_a_transaction_id_that_occurs_in_the_body_is_not_taken() {
 }
 
 #[test]
+fn cc_122_the_rest_of_an_interrupted_chunk_has_an_id_that_does_not_occur_in_it() {
+    let mut side = active();
+    let rest = (2..=4)
+        .map(|n| format!("-------{n:016x}$"))
+        .collect::<String>();
+    side.send(1, chunk(1, &("x".repeat(2048) + &rest)));
+    // Somebody else waits, which cuts it after its turn.
+    side.send(2, chunk(1, "y"));
+    let written = side.written();
+    let heads: Vec<_> = written
+        .lines()
+        .filter(|line| line.starts_with("MSRP") && line.ends_with("SEND"))
+        .collect();
+    let ids = [1, 2, 5].map(|id| format!("MSRP {id:016x} SEND"));
+    assert_eq!(heads, ids);
+    assert!(
+        written.contains("-------0000000000000001+\r\n"),
+        "it was cut"
+    );
+    assert!(written.ends_with(&format!("{rest}\r\n-------0000000000000005$\r\n")));
+}
+
+#[test]
 fn the_octets_of_a_chunk_are_not_copied() {
     let mut side = active();
     let body = Bytes::from_static(b"Hello");
