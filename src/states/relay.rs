@@ -31,6 +31,7 @@ struct Scene {
     drawn: u64,
     txn: Tag,
     ask: AskId,
+    done: Vec<Action>,
 }
 
 struct Count<'a>(&'a mut u64);
@@ -86,6 +87,7 @@ impl Scene {
                     drawn: 0,
                     txn: Tag(0),
                     ask: AskId(0),
+                    done: Vec::new(),
                 }
             }
             At::Connecting => begun(At::Idle).after(Self::open),
@@ -105,6 +107,7 @@ impl Scene {
     }
 
     fn did(&mut self, actions: Vec<Action>) -> String {
+        self.done.extend(actions.iter().cloned());
         let said = actions.into_iter().map(|action| match action {
             Action::Connect => "connect".to_string(),
             Action::Send(txn, request) => {
@@ -253,3 +256,6 @@ How a path through relays is got and kept (RFC 4976, `src/msrp/relay.rs`). There
 200 of all but the last is followed by an AUTH to the next. What it does is done by its driver, which is asked for it
 in actions of their own. Its one timer is the driver's, too: it runs in every state but idle, over, and
 granted where the relay did not say for how long.";
+
+#[path = "paths.rs"]
+mod paths;
