@@ -190,15 +190,17 @@ fn large(c: &mut Criterion) {
                 Action::SendChunk(chunk) => Some(chunk.id),
                 _ => None,
             };
-            let mut next = MsrpEvent::Up;
+            let mut chunk = bench.find(Event::Msrp(MsrpEvent::Up), pushed);
             let mut bye = None;
             for round in 1..=CHUNKS {
-                let chunk = bench.find(Event::Msrp(next), pushed);
-                next = MsrpEvent::Written(chunk);
-                if round == CHUNKS {
-                    bench.on(FIRST, Event::Msrp(next));
-                }
+                // What was written makes room for the next chunk, and is answered then.
+                let written = Event::Msrp(MsrpEvent::Written(chunk));
                 let answered = Event::Msrp(MsrpEvent::Response(chunk, 200));
+                if round == CHUNKS {
+                    bench.on(FIRST, written);
+                } else {
+                    chunk = bench.find(written, pushed);
+                }
                 bench.run(|alice, cx| alice.handle(FIRST, answered, cx));
                 for (_, action) in bench.actions.drain() {
                     bye = sent(&action).or(bye);
