@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use simple_im::wire::sip::{self, Message};
+use simple_im::wire::sip::{self, Message, Replaces};
 use simple_im::{Address, ClientTxn, Fresh, Head, Method, Outgoing, Token, Uri};
 
 use super::golden::{ANSWER, INVITE, PAGER};
@@ -269,4 +269,36 @@ proptest! {
             touch(&request.head);
         }
     }
+}
+
+proptest! {
+    #[test]
+    fn a_replaces_comes_back_from_a_header_field_and_from_a_uri(
+        call_id in "[a-zA-Z0-9.!%*_+`'~()<>:/\\[\\]?{}-]{1,20}(@[a-zA-Z0-9.!%*_+`'~()<>:/\\[\\]?{}-]{1,20})?",
+        to_tag in "[a-zA-Z0-9.!%*_+`'~-]{1,20}",
+        from_tag in "[a-zA-Z0-9.!%*_+`'~-]{1,20}",
+        early_only: bool,
+    ) {
+        let replaces = Replaces { call_id: &call_id, to_tag: &to_tag, from_tag: &from_tag, early_only };
+        let written = replaces.to_string();
+        prop_assert_eq!(Replaces::read(&written), Some(replaces));
+        // Escaped once, it is one header field of a URI, and the same when that is undone (CC-66).
+        let uri = Uri::copy(&format!("sip:bob@example.com?Replaces={}", replaces.in_uri())).unwrap();
+        let (name, value) = uri.headers().next().unwrap();
+        prop_assert_eq!(name, "Replaces");
+        prop_assert_eq!(unescaped(value), written);
+    }
+}
+
+fn unescaped(text: &str) -> String {
+    let mut octets = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(octet) = rest.next() {
+        let mut digit = || char::from(rest.next().unwrap()).to_digit(16).unwrap();
+        octets.push(match octet {
+            b'%' => u8::try_from(digit() * 16 + digit()).unwrap(),
+            octet => octet,
+        });
+    }
+    String::from_utf8(octets).unwrap()
 }
