@@ -257,7 +257,7 @@ impl<'a> Writer<'a> {
             self.gap(begin);
             self.put(b"type:");
             self.put(kind.bare.as_bytes());
-            for (name, value) in kind.params() {
+            for (name, value) in kind.params().filter(|(_, value)| !value.is_empty()) {
                 let _ = write!(self, ";{name}=\"");
                 self.escaped(&value, NAME);
                 self.out.put_u8(b'"');
