@@ -55,8 +55,8 @@ struct Leg {
     opened: (u32, bool),
     released: bool,
     sent: BTreeMap<ClientTxn, Sent>,
-    /// Of the last request of ours inside the dialog.
-    cseq: u32,
+    /// Of the last request of ours inside each dialog, by its To.
+    cseq: BTreeMap<Vec<u8>, u32>,
     dialog: Dialog,
     /// The action before was the ACK that confirmed the dialog.
     begun: bool,
@@ -503,10 +503,14 @@ impl Leg {
             self.dialog = Dialog::Over;
         }
         if !sent.fresh {
-            if request.cseq <= self.cseq {
-                wrong(format!("{} after {} in CSeq", request.cseq, self.cseq));
+            // Each fork is a dialog with numbers of its own (RFC 3261 §12.2.1.1).
+            let to = request.head.split(|octet| *octet == b'\n');
+            let to = to.filter(|line| line.starts_with(b"To:")).flatten();
+            let last = self.cseq.entry(to.copied().collect()).or_default();
+            if request.cseq <= *last {
+                wrong(format!("{} after {} in CSeq", request.cseq, last));
             }
-            self.cseq = request.cseq;
+            *last = request.cseq;
         }
     }
 
