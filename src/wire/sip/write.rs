@@ -15,7 +15,8 @@ use crate::{Flaw, Method, Outgoing, Reply, Status, Tag, Token};
 pub fn write(out: &mut BytesMut, message: &Message) {
     let (head, body) = match message {
         Message::Request(request) => {
-            out.reserve(request.uri.0.len() + request.head.lines.len() + 64);
+            let fixed = request.uri.0.len() + 64;
+            out.reserve(fixed + request.head.lines.len() + request.body.whole().len());
             out.put(request.method_name().as_bytes());
             out.put(b" ");
             out.put(&request.uri.0);
@@ -23,7 +24,8 @@ pub fn write(out: &mut BytesMut, message: &Message) {
             (&request.head, request.body.whole())
         }
         Message::Response(response) => {
-            out.reserve(response.head.lines.len() + response.reason.len() + 64);
+            let fixed = response.reason.len() + 64;
+            out.reserve(fixed + response.head.lines.len() + response.body.whole().len());
             out.put(b"SIP/2.0 ");
             out.put_number(u64::from(response.status.0));
             out.put(b" ");
@@ -33,7 +35,7 @@ pub fn write(out: &mut BytesMut, message: &Message) {
         }
     };
     out.put(&head.lines);
-    if lines(&head.lines).any(|field| field_of(field) == Field::ContentLength) {
+    if head.begin(Field::ContentLength).is_some() {
         out.put(b"\r\n");
         out.put(body);
     } else {
