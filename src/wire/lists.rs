@@ -255,25 +255,36 @@ impl Reader<'_> {
             at => at,
         };
         self.count(at)?;
-        let control = |name| {
-            let right = node.attribute((COPY_CONTROL, name));
-            right
-                .or_else(|| node.attribute((COPY_CONTROL_MISSPELT, name)))
-                .map(str::trim)
-        };
-        let copy = match control("copyControl") {
-            Some("to") => Some(CopyControl::To),
-            Some("cc") => Some(CopyControl::Cc),
-            Some("bcc") => Some(CopyControl::Bcc),
-            // What is not understood must not make anybody visible.
-            _ => None,
-        };
-        let anonymize = matches!(control("anonymize"), Some("true" | "1"));
-        let note = Note {
-            display_name: shown(node),
-            count: control("count").and_then(|count| count.parse().ok()),
-        };
-        self.list.annotate(self.found.len(), note);
+        let (mut copy, mut anonymize, mut count) = (None, false, None);
+        // What is spelt right counts, where both are there.
+        for space in [COPY_CONTROL_MISSPELT, COPY_CONTROL] {
+            let controls = node.attributes().filter(|it| it.namespace() == Some(space));
+            for control in controls {
+                let value = control.value().trim();
+                match control.name() {
+                    "copyControl" => {
+                        copy = match value {
+                            "to" => Some(CopyControl::To),
+                            "cc" => Some(CopyControl::Cc),
+                            "bcc" => Some(CopyControl::Bcc),
+                            // What is not understood must not make anybody visible.
+                            _ => None,
+                        }
+                    }
+                    "anonymize" => anonymize = matches!(value, "true" | "1"),
+                    "count" => count = value.parse().ok(),
+                    _ => {}
+                }
+            }
+        }
+        let display_name = shown(node);
+        if display_name.is_some() || count.is_some() {
+            let note = Note {
+                display_name,
+                count,
+            };
+            self.list.annotate(self.found.len(), note);
+        }
         self.storage.put_slice(uri.as_bytes());
         self.found.push((self.storage.len(), at, copy, anonymize));
         Ok(())

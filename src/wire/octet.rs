@@ -29,6 +29,10 @@ pub(super) const HOST: Class = 1024;
 
 /// Inside a value of a list: what neither ends it nor opens quotes or angle brackets.
 pub(super) const LISTED: Class = 2048;
+/// What XML text and attributes hold as it is. 0xEF begins the two characters that no document can hold, and others.
+pub(super) const TEXT: Class = 4096;
+/// Inside a start tag: what is neither blank nor ends it, nor belongs to the syntax of its attributes.
+pub(super) const TAG: Class = 8192;
 
 /// Whether the octet is of the class.
 pub(super) fn is(octet: u8, class: Class) -> bool {
@@ -82,15 +86,18 @@ const fn classes() -> [Class; 256] {
     }
     const ALPHANUM: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
     const URI: Class = UNRESERVED | USER | PARAM | HEADER;
-    let mut table = [VALUE | VISIBLE | LISTED; 256];
+    let mut table = [VALUE | VISIBLE | LISTED | TEXT | TAG; 256];
     table = remove(table, b"<>\"\x7F", VALUE | VISIBLE);
     table = remove(table, b";,", VALUE);
     table = remove(table, b",\"<", LISTED);
+    table = remove(table, b"<>&\"\xEF", TEXT);
+    table = remove(table, b">=\"' \t\r\n\x0C", TAG);
     let mut control = 0;
-    while control <= b' ' {
-        table = remove(table, &[control], VALUE | VISIBLE);
+    while control < b' ' {
+        table = remove(table, &[control], VALUE | VISIBLE | TEXT);
         control += 1;
     }
+    table = remove(table, b" ", VALUE | VISIBLE);
     table = add(table, ALPHANUM, URI | TOKEN | NAME | SCHEME | HOST);
     table = add(table, b"-_.!~*'()", URI);
     table = add(table, b"&=+$,;?/", USER);

@@ -7,6 +7,7 @@ use bytes::{BufMut, BytesMut};
 use memchr::{memchr, memmem};
 use roxmltree::{Document, Node, TextPos};
 
+use super::octet::{TAG, TEXT, run};
 use crate::{Flaw, Limits, Status};
 
 /// Declarations of name spaces in one document; above it the document is refused with 400. The
@@ -87,7 +88,7 @@ pub(super) fn line(out: &mut BytesMut, markup: &str) {
 }
 
 /// Writes an attribute into an open tag.
-pub(super) fn attribute(out: &mut BytesMut, name: &str, value: &str) {
+pub(super) fn attribute(out: &mut BytesMut, name: &str, value: impl AsRef<[u8]>) {
     out.put_slice(b" ");
     out.put_slice(name.as_bytes());
     out.put_slice(b"=\"");
@@ -108,32 +109,29 @@ pub(super) fn element(out: &mut BytesMut, name: &str, text: &str) {
 
 /// Writes text as it may stand in an attribute or an element. What no XML document can hold becomes
 /// U+FFFD.
-pub(super) fn escape(out: &mut BytesMut, text: &str) {
-    let special = |c: char| {
-        matches!(
-            c,
-            '&' | '<' | '>' | '"' | '\0'..='\x1f' | '\u{fffe}' | '\u{ffff}'
-        )
-    };
-    let mut rest = text;
-    while let Some(at) = rest.find(special) {
-        let (plain, after) = rest.split_at(at);
-        out.put_slice(plain.as_bytes());
-        let mut after = after.chars();
-        out.put_slice(match after.next() {
-            Some('&') => b"&amp;".as_slice(),
-            Some('<') => b"&lt;",
-            Some('>') => b"&gt;",
-            Some('"') => b"&quot;",
+pub(super) fn escape(out: &mut BytesMut, text: impl AsRef<[u8]>) {
+    let mut rest = text.as_ref();
+    loop {
+        let (plain, special) = run(rest, TEXT);
+        out.put_slice(plain);
+        let (written, after): (&[u8], &[u8]) = match special {
+            [] => return,
+            [b'&', after @ ..] => (b"&amp;", after),
+            [b'<', after @ ..] => (b"&lt;", after),
+            [b'>', after @ ..] => (b"&gt;", after),
+            [b'"', after @ ..] => (b"&quot;", after),
             // As they are, a reader would take them for blanks, or the last for the one before it.
-            Some('\t') => b"&#9;",
-            Some('\n') => b"&#10;",
-            Some('\r') => b"&#13;",
-            _ => "\u{fffd}".as_bytes(),
-        });
-        rest = after.as_str();
+            [b'\t', after @ ..] => (b"&#9;", after),
+            [b'\n', after @ ..] => (b"&#10;", after),
+            [b'\r', after @ ..] => (b"&#13;", after),
+            // U+FFFE and U+FFFF are no characters of XML, nor are the other controls.
+            [0xEF, 0xBF, 0xBE | 0xBF, after @ ..] => ("\u{fffd}".as_bytes(), after),
+            [0xEF, after @ ..] => (b"\xEF", after),
+            [_, after @ ..] => ("\u{fffd}".as_bytes(), after),
+        };
+        out.put_slice(written);
+        rest = after;
     }
-    out.put_slice(rest.as_bytes());
 }
 
 /// An enumeration of words that a schema lists.
@@ -236,33 +234,38 @@ struct Tag {
 impl Tag {
     fn read(text: &[u8]) -> Self {
         let mut tag = Self::default();
-        let (mut quote, mut name) = (None, 0);
-        for (at, octet) in text.iter().enumerate() {
-            match (quote, octet) {
-                (None, b'>') => {
-                    tag.end = at;
-                    tag.is_empty = text.get(at.saturating_sub(1)) == Some(&b'/');
+        // What is not read yet, and where the name of an attribute may begin.
+        let (mut rest, mut name) = (text, text);
+        loop {
+            let tail = run(rest, TAG).1;
+            tag.end = text.len() - tail.len();
+            match tail {
+                [] => return tag,
+                [b'>', ..] => {
+                    let before = text.get(..tag.end).unwrap_or_default();
+                    tag.is_empty = before.ends_with(b"/");
                     return tag;
                 }
-                (None, b'=') => {
+                [b'=', after @ ..] => {
                     tag.attributes += 1;
-                    let name = text.get(name..at).unwrap_or_default();
                     tag.spaces += usize::from(name.starts_with(b"xmlns"));
+                    rest = after;
                 }
-                (None, b'"' | b'\'') => quote = Some(octet),
+                [quote @ (b'"' | b'\''), after @ ..] => {
+                    let end = memchr(*quote, after).map_or(after.len(), |end| end + 1);
+                    rest = after.get(end..).unwrap_or_default();
+                    name = rest;
+                }
                 // A blank may stand between the name and what it equals.
-                (None, _) if octet.is_ascii_whitespace() => {
-                    let next = text.get(at + 1).copied().unwrap_or_default();
-                    if !next.is_ascii_whitespace() && next != b'=' {
-                        name = at + 1;
+                [_, after @ ..] => {
+                    let is_name = |next: &u8| !next.is_ascii_whitespace() && *next != b'=';
+                    if after.first().is_none_or(is_name) {
+                        name = after;
                     }
+                    rest = after;
                 }
-                (Some(open), _) if open == octet => (quote, name) = (None, at + 1),
-                _ => {}
             }
         }
-        tag.end = text.len();
-        tag
     }
 }
 

@@ -213,7 +213,7 @@ fn close(out: &mut BytesMut) {
 /// Writes an entry, whose tag stays open.
 fn put_entry(out: &mut BytesMut, entry: &Entry) {
     out.put_slice(b"<entry");
-    attribute(out, "uri", entry.uri.as_str());
+    attribute(out, "uri", &entry.uri.0);
     if let Some(copy) = entry.copy {
         put_copy(out, copy);
     }
