@@ -69,25 +69,25 @@ enum Pracks {
     No,
 }
 
+/// What a state holds is in a block of its own: a state is moved with every event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
     /// We have invited the peer and heard nothing.
-    Inviting(caller::Invite),
+    Inviting(Box<caller::Invite>),
     /// We have heard that it works on it.
-    Ringing(caller::Invite),
+    Ringing(Box<caller::Invite>),
     /// To be cancelled as soon as the peer lets us: CANCEL may not overtake its INVITE (CC-01).
-    CancelPending(caller::Invite, Outcome),
+    CancelPending(Box<caller::Invite>, Outcome),
     /// We have said CANCEL and await the final response.
-    Cancelling(caller::Invite, Outcome),
+    Cancelling(Box<caller::Invite>, Outcome),
     /// The peer has invited us, and somebody decides.
-    /// In a block of its own: nothing else that a leg is in is as large.
     Deciding(Box<callee::Decision>),
     /// We have answered an INVITE with 2xx and repeat it until its ACK.
-    AwaitingAck(Up, AckWait),
+    AwaitingAck(Box<Up>, AckWait),
     /// Messages flow.
-    Up(Up),
+    Up(Box<Up>),
     /// We have said BYE and wait to be told so.
-    Ending(Ending),
+    Ending(Box<Ending>),
     /// Nothing more will happen.
     Closed,
 }
@@ -310,7 +310,7 @@ impl Call {
     /// The session is there; `wait` if a 2xx of ours is without its ACK.
     fn established(
         &mut self,
-        mut up: Up,
+        mut up: Box<Up>,
         wait: Option<AckWait>,
         event: Event<'_>,
         cx: &mut Context<'_>,
@@ -373,7 +373,13 @@ impl Call {
         }
     }
 
-    fn media(&mut self, up: Up, wait: Option<AckWait>, news: Media, cx: &mut Context<'_>) -> Step {
+    fn media(
+        &mut self,
+        up: Box<Up>,
+        wait: Option<AckWait>,
+        news: Media,
+        cx: &mut Context<'_>,
+    ) -> Step {
         match news {
             Media::Lost(why) => self.over(up, wait, Outcome::Failed(why), None, cx),
             news if is_leaving(&wait) => (held(up, wait), late(news)),
@@ -384,7 +390,7 @@ impl Call {
     /// It is over for us: BYE, or as soon as the ACK is there or 64·T1 have passed.
     fn over(
         &mut self,
-        up: Up,
+        up: Box<Up>,
         wait: Option<AckWait>,
         why: Outcome,
         reason: Option<&'static str>,
@@ -404,7 +410,7 @@ impl Call {
     }
 
     /// We say BYE. What is being sent stops; what was received stays open for the answer.
-    fn bye(&mut self, mut up: Up, reason: Option<&str>, cx: &mut Context<'_>) -> State {
+    fn bye(&mut self, mut up: Box<Up>, reason: Option<&str>, cx: &mut Context<'_>) -> State {
         up.session.hush(cx);
         up.quiet(cx);
         self.say_bye(up.dialog, up.session, reason, cx)
@@ -431,14 +437,14 @@ impl Call {
         let lines = lines.take();
         let bye = dialog.request(Method::Bye, txn, &lines, Bytes::new(), cx);
         cx.act(Action::SendRequest(bye));
-        State::Ending(Ending {
+        State::Ending(Box::new(Ending {
             bye: txn,
             dialog,
             session,
-        })
+        }))
     }
 
-    fn ending(&mut self, mut ending: Ending, event: Event<'_>, cx: &mut Context<'_>) -> Step {
+    fn ending(&mut self, mut ending: Box<Ending>, event: Event<'_>, cx: &mut Context<'_>) -> Step {
         match event {
             // Any answer will do, or none: it is over all the same (OC-LM-39, D-16, CC-08).
             Event::Response(txn, response) if txn == ending.bye => {
@@ -520,7 +526,7 @@ impl Call {
     }
 }
 
-fn held(up: Up, wait: Option<AckWait>) -> State {
+fn held(up: Box<Up>, wait: Option<AckWait>) -> State {
     match wait {
         Some(wait) => State::AwaitingAck(up, wait),
         None => State::Up(up),

@@ -64,10 +64,6 @@ pub struct Originating {
 }
 
 #[derive(Clone, Debug, Default)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a machine is in one state; a box would cost a block a message"
-)]
 enum State {
     #[default]
     Idle,

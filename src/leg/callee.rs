@@ -219,7 +219,7 @@ impl Decision {
             head: lines.take(),
             body,
         };
-        let mut up = Up {
+        let mut up = Box::new(Up {
             dialog,
             session,
             refresh: Refresh::Off,
@@ -230,7 +230,7 @@ impl Decision {
             sdp,
             origin,
             anew: None,
-        };
+        });
         let wait = AckWait::answer(invite, cseq, reply, cx);
         up.agree(granted.map(Into::into), Refresher::Uas, cx);
         State::AwaitingAck(up, wait)
@@ -395,7 +395,7 @@ impl Call {
 
     pub(super) fn awaiting_ack(
         &mut self,
-        up: Up,
+        up: Box<Up>,
         mut wait: AckWait,
         event: Event<'_>,
         cx: &mut Context<'_>,
@@ -440,7 +440,7 @@ impl Call {
     /// user plane is released (TC-LM-18). What was read before counts (D-33).
     pub(super) fn left(
         &mut self,
-        mut up: Up,
+        mut up: Box<Up>,
         wait: Option<AckWait>,
         txn: ServerTxn,
         cx: &mut Context<'_>,

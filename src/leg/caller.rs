@@ -1,5 +1,6 @@
 //! The caller's half of a leg: from its INVITE to the answer.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -94,7 +95,7 @@ impl Leg {
             replaces: None,
             minted: 0,
         };
-        let invite = Invite {
+        let invite = Box::new(Invite {
             txn: call.mint(),
             cseq: 1,
             invitation,
@@ -102,7 +103,7 @@ impl Leg {
             session,
             ask: Proposal::first(cx),
             early: Vec::new(),
-        };
+        });
         invite.send(cx);
         let state = State::Inviting(invite);
         Self { call, state }
@@ -113,8 +114,8 @@ impl Call {
     /// The INVITE is under way; `stay` is the state that it is in.
     pub(super) fn calling(
         &mut self,
-        mut invite: Invite,
-        stay: fn(Invite) -> State,
+        mut invite: Box<Invite>,
+        stay: fn(Box<Invite>) -> State,
         event: Event<'_>,
         cx: &mut Context<'_>,
     ) -> Step {
@@ -244,7 +245,7 @@ impl Call {
     /// To be cancelled, and not a word from the peer as yet.
     pub(super) fn cancel_pending(
         &mut self,
-        invite: Invite,
+        invite: Box<Invite>,
         why: Outcome,
         event: Event<'_>,
         cx: &mut Context<'_>,
@@ -267,7 +268,7 @@ impl Call {
 
     pub(super) fn cancelling(
         &mut self,
-        invite: Invite,
+        invite: Box<Invite>,
         why: Outcome,
         event: Event<'_>,
         cx: &mut Context<'_>,
@@ -293,7 +294,7 @@ impl Call {
     }
 
     /// 2xx to our INVITE: ACK, and the session begins if the answer lets us.
-    fn answered(&mut self, invite: Invite, response: &Response, cx: &mut Context<'_>) -> Step {
+    fn answered(&mut self, invite: Box<Invite>, response: &Response, cx: &mut Context<'_>) -> Step {
         let agreed = invite.agreed(response, cx);
         let early = invite.of(response).cloned();
         let Invite {
@@ -302,7 +303,7 @@ impl Call {
             session,
             ask,
             ..
-        } = invite;
+        } = *invite;
         let bad = Upcall::Left(Outcome::Failed(Failure::BadAnswer));
         let Ok(dialog) = Dialog::calling(response, &invitation.target, cx) else {
             end_stray(response, cx);
@@ -321,7 +322,7 @@ impl Call {
             }
         };
         let offered = invitation.offered;
-        let mut up = Up {
+        let mut up = Box::new(Up {
             dialog,
             session,
             refresh: Refresh::Off,
@@ -332,7 +333,7 @@ impl Call {
             sdp: offered.sdp.clone(),
             origin,
             anew: None,
-        };
+        });
         // The 2xx alone says so, whatever a provisional response said (CC-41).
         let focus = response.head.is_focus();
         let news = match media {
@@ -351,7 +352,12 @@ impl Call {
     }
 
     /// 422: the same call again with a longer interval, while that makes sense (RFC 4028 §7.3).
-    fn too_small(&mut self, mut invite: Invite, response: &Response, cx: &mut Context<'_>) -> Step {
+    fn too_small(
+        &mut self,
+        mut invite: Box<Invite>,
+        response: &Response,
+        cx: &mut Context<'_>,
+    ) -> Step {
         let Some(ask) = invite.ask.after_422(&response.head) else {
             let why = Outcome::Failed(Failure::SessionInterval);
             return close(invite.session, Upcall::Left(why), cx);
@@ -369,7 +375,7 @@ impl Call {
     /// unacknowledged (CC-02).
     fn crossed(
         &mut self,
-        invite: Invite,
+        invite: Box<Invite>,
         why: Outcome,
         response: &Response,
         cx: &mut Context<'_>,
@@ -486,7 +492,7 @@ impl Invite {
     }
 
     /// The peer has heard of the INVITE: it may be cancelled.
-    pub(super) fn cancel(self, why: Outcome, cx: &mut Context<'_>) -> State {
+    pub(super) fn cancel(self: Box<Self>, why: Outcome, cx: &mut Context<'_>) -> State {
         cx.act(Action::SendCancel(self.txn));
         cx.start(Timer::FinalWait, cx.config.limits.final_wait);
         State::Cancelling(self, why)

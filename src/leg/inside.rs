@@ -1,5 +1,6 @@
 //! Requests inside the dialog: the peer's, and our own refreshes.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -144,7 +145,7 @@ impl Call {
     /// A request while the session is there.
     pub(super) fn requested(
         &mut self,
-        mut up: Up,
+        mut up: Box<Up>,
         wait: Option<AckWait>,
         txn: ServerTxn,
         request: &Request,
@@ -172,7 +173,7 @@ impl Call {
     /// close them (G-10, RFC 3311).
     fn updated(
         &mut self,
-        mut up: Up,
+        mut up: Box<Up>,
         wait: Option<AckWait>,
         txn: ServerTxn,
         request: &Request,
@@ -199,7 +200,7 @@ impl Call {
     /// re-INVITE: like UPDATE, and its 2xx wants an ACK.
     fn reinvited(
         &mut self,
-        mut up: Up,
+        mut up: Box<Up>,
         txn: ServerTxn,
         request: &Request,
         cx: &mut Context<'_>,
@@ -226,7 +227,7 @@ impl Call {
     /// Port 0 closes the media (RFC 3264 §8.2), and without them the dialog is of no use.
     fn after_offer(
         &mut self,
-        up: Up,
+        up: Box<Up>,
         wait: Option<AckWait>,
         media: Media,
         cx: &mut Context<'_>,
@@ -401,7 +402,7 @@ impl Call {
     /// What follows from the answer to a refresh.
     pub(super) fn judged(
         &mut self,
-        up: Up,
+        up: Box<Up>,
         wait: Option<AckWait>,
         verdict: Verdict,
         cx: &mut Context<'_>,
