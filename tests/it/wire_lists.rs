@@ -99,6 +99,18 @@ fn entries_come_in_order_with_their_copy_control() {
 }
 
 #[test]
+fn d_35_the_right_spelling_counts_where_both_are_there() {
+    let both = "xmlns:x='urn:ietf:params:xml:ns:copyControl'";
+    check(
+        &format!(
+            "<entry uri='sip:a@h' {both} cp:copyControl='bcc' x:copyControl='to'/>\
+             <entry uri='sip:b@h' {both} x:anonymize='true' x:copyControl='to' cp:copyControl='bcc'/>"
+        ),
+        &["sip:a@h bcc", "sip:b@h bcc anon"],
+    );
+}
+
+#[test]
 fn what_is_not_understood_makes_nobody_visible() {
     check(
         "<entry uri='sip:a@h' copyControl='to'/><entry uri='sip:b@h' cp:copyControl='TO'/>\

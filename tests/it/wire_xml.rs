@@ -122,6 +122,38 @@ fn cc_100_each_reader_has_its_own_size() {
 }
 
 #[test]
+fn what_no_document_can_hold_is_replaced_and_its_neighbours_are_not() {
+    let mut news = delivered();
+    news.message_id = "\0a\u{1f}b\u{fffe}c\u{ffff}d\u{fffd}\u{feff}\u{f000}\u{efff}\u{7f}".into();
+    let xml = written(|out| imdn::write(out, &news));
+    let read = imdn::parse(xml.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(
+        read.message_id,
+        "\u{fffd}a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}\u{feff}\u{f000}\u{efff}\u{7f}"
+    );
+}
+
+#[test]
+fn cc_100_what_stands_in_quotes_is_no_attribute_and_ends_no_tag() {
+    let limits = Limits::default();
+    let read = |attributes: &str| {
+        let xml = format!(
+            "<conference-info xmlns='urn:ietf:params:xml:ns:conference-info' entity='x' \
+             version='1'><a{attributes}/></conference-info>"
+        );
+        conference::parse(xml.as_bytes(), &limits).map_err(|flaw| flaw.what)
+    };
+    let equals = "=".repeat(limits.xml_attributes + 1);
+    assert!(read(&format!(" b='{equals}' c=\"'{equals}'\"")).is_ok());
+    let attributes = |n: usize| -> String { (0..n).map(|n| format!(" a{n}='>'")).collect() };
+    assert!(read(&attributes(limits.xml_attributes)).is_ok());
+    assert_eq!(
+        read(&attributes(limits.xml_attributes + 1)),
+        Err("element with too many attributes")
+    );
+}
+
+#[test]
 fn cc_100_name_spaces_are_bounded_in_scope_and_in_all() {
     let limits = Limits::default();
     let read = |inner: &str| {
