@@ -1,5 +1,7 @@
 //! Dates with times (RFC 3339 §5.6, RFC 1123), checked and kept as text: no machine has a clock to compare with.
 
+use super::octet::decimal;
+
 /// Whether this is a date with time and zone of RFC 3339, such as `2001-02-01T12:16:49-05:00`.
 pub(super) fn is_date_time(text: &str) -> bool {
     after_time(text).is_some_and(is_zone)
@@ -106,6 +108,5 @@ fn is_zone(text: &str) -> bool {
 /// The number that so many digits in front are, and the rest.
 fn number(text: &str, digits: usize) -> Option<(u32, &str)> {
     let (number, rest) = text.split_at_checked(digits)?;
-    let all_digits = number.bytes().all(|octet| octet.is_ascii_digit());
-    all_digits.then(|| Some((number.parse().ok()?, rest)))?
+    Some((decimal(number)?, rest))
 }

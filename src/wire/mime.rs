@@ -6,6 +6,7 @@ use core::ops::Range;
 use bytes::Bytes;
 use memchr::{memchr, memmem};
 
+use super::octet::decimal;
 use crate::message::Span;
 use crate::{Body, Flaw, Part, Status};
 
@@ -186,7 +187,7 @@ impl Part {
 
     /// About how many octets the content has, as the sender has it (RFC 2183 §2.7).
     pub fn size(&self) -> Option<u64> {
-        self.disposition_param("size")?.parse().ok()
+        decimal(self.disposition_param("size")?)
     }
 
     /// Whether the part may be passed over by who does not understand it; the default is that it

@@ -1,5 +1,7 @@
 //! Classes of octets, and runs of one class: what every grammar here is read with.
 
+use core::str::FromStr;
+
 /// A class of octets: one bit.
 pub(super) type Class = u16;
 
@@ -52,6 +54,12 @@ pub(super) fn run(text: &[u8], class: Class) -> (&[u8], &[u8]) {
         end += 1;
     }
     text.split_at_checked(end).unwrap_or((text, b""))
+}
+
+/// A number that is written in digits alone: what parses numbers in Rust takes a plus sign, too.
+pub(super) fn decimal<N: FromStr>(digits: &str) -> Option<N> {
+    let all_digits = digits.bytes().all(|octet| octet.is_ascii_digit());
+    all_digits.then(|| digits.parse().ok())?
 }
 
 /// Where `part`, a piece of `whole`, begins in it.

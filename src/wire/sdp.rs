@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::mime::{read, span};
 use super::msrp::{Url, urls};
+use super::octet::decimal;
 use crate::message::Span;
 use crate::{Flaw, Part, Status};
 
@@ -355,7 +356,7 @@ impl Media {
     /// How many ports there are in a row: what follows `/` at the port, or 1.
     pub fn ports(&self) -> u32 {
         let count = read(&self.text, self.ports).split_once('/');
-        count.and_then(|(_, count)| count.parse().ok()).unwrap_or(1)
+        count.and_then(|(_, count)| decimal(count)).unwrap_or(1)
     }
 
     /// The protocol, as it is written.

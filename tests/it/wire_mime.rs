@@ -758,6 +758,16 @@ fn a_file_name_comes_in_many_forms() {
     );
 }
 
+#[test]
+fn a_size_is_written_in_digits_alone() {
+    for (size, read) in [("0", Some(0)), ("+7", None), ("7x", None), ("", None)] {
+        let lines =
+            format!("Content-Type: a/b\r\nContent-Disposition: attachment;size=\"{size}\"\r\n");
+        let body = mime::body(lines.into(), "x".into());
+        assert_eq!(body.parts().unwrap()[0].size(), read, "{size}");
+    }
+}
+
 const SDP: &str = "Content-Type: Application/SDP\r\n\r\nv=0\r\n";
 
 #[test]

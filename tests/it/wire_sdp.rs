@@ -306,6 +306,35 @@ fn the_fields_of_the_session_are_read() {
 }
 
 #[test]
+fn numbers_are_written_in_digits_alone() {
+    let one = |line: &str| read(&format!("v=0\r\n{line}\r\n"));
+    for (ports, read) in [("5/3", 3), ("5/+3", 1), ("5/+0", 1), ("5/x", 1)] {
+        let found = one(&format!("m=audio {ports} RTP/AVP 0"));
+        assert_eq!(
+            (found.media()[0].port, found.media()[0].ports()),
+            (5, read),
+            "{ports}"
+        );
+    }
+    refused(
+        "v=0\r\nm=audio +5 RTP/AVP 0\r\n",
+        "port of a media line is none",
+        5,
+    );
+    for (address, sound) in [
+        ("IP4 224.2.1.1/127", true),
+        ("IP4 224.2.1.1/127/3", true),
+        ("IP6 FF15::101/3", true),
+        ("IP4 224.2.1.1/+127", false),
+        ("IP4 224.2.1.1/127/+3", false),
+        ("IP6 FF15::101/+3", false),
+    ] {
+        let found = one(&format!("c=IN {address}"));
+        assert_eq!(found.address().is_some(), sound, "{address}");
+    }
+}
+
+#[test]
 fn the_fields_of_each_media_line_are_read() {
     let found = read(FULL);
     let [audio, message] = found.media() else {

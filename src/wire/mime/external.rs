@@ -5,6 +5,7 @@ use alloc::borrow::Cow;
 use super::param::{param, plain};
 use super::{entity, flaw, kind, split};
 use crate::wire::date;
+use crate::wire::octet::decimal;
 use crate::{Flaw, Part, Status};
 
 /// What `message/external-body` says of a content that is elsewhere (OC-PM-15, TC-PM-03).
@@ -98,11 +99,8 @@ impl Part {
         }
         let url = plain(value, "URL").map(unfolded);
         let url = url.filter(|url| !url.is_empty());
-        let size = param(value, "size").map(|size| {
-            let all_digits = size.bytes().all(|octet| octet.is_ascii_digit());
-            let number = all_digits.then(|| size.parse().ok()).flatten();
-            number.ok_or(flaw(0, "external body with malformed size"))
-        });
+        let size = param(value, "size")
+            .map(|size| decimal(size).ok_or(flaw(0, "external body with malformed size")));
         Ok(Some(Indirection {
             url: url.ok_or(flaw(0, "external body without URL"))?,
             expiration: param(value, "expiration").filter(|date| !date.is_empty()),

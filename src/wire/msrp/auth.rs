@@ -5,7 +5,7 @@ use core::fmt::{self, Write};
 use super::strict::is_token;
 use super::{Head, Url, check_path, flaw, urls};
 use crate::Flaw;
-use crate::wire::octet::offset;
+use crate::wire::octet::{decimal, offset};
 
 /// A challenge: the value of a WWW-Authenticate header field.
 ///
@@ -362,9 +362,7 @@ impl Head {
 }
 
 fn seconds(value: &str) -> Result<u32, Flaw> {
-    let digits = value.bytes().all(|b| b.is_ascii_digit());
-    let seconds = digits.then(|| value.parse().ok()).flatten();
-    seconds.ok_or(flaw(0, "number of seconds is malformed"))
+    decimal(value).ok_or(flaw(0, "number of seconds is malformed"))
 }
 
 /// Eight hexadecimal digits.

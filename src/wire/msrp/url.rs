@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::flaw;
 use crate::Flaw;
+use crate::wire::octet::decimal;
 
 /// An MSRP URI, borrowed from its text.
 #[derive(Clone, Copy, Debug)]
@@ -162,12 +163,7 @@ fn split_port(place: &str) -> Option<(&str, Option<u16>)> {
     let Some(digits) = port else {
         return Some((host, None));
     };
-    // `parse` would take a plus sign.
-    let number = digits.bytes().all(|b| b.is_ascii_digit());
-    number
-        .then(|| digits.parse().ok())
-        .flatten()
-        .map(|port| (host, Some(port)))
+    decimal(digits).map(|port| (host, Some(port)))
 }
 
 fn bracketed(host: &str) -> Option<&str> {

@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use super::line::{number, text, words};
+use crate::wire::octet::decimal;
 
 /// `o=`: who made the description, and which version of it this is (RFC 8866 §5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,10 +86,10 @@ impl<'a> Address<'a> {
         let (ttl, count) = match (parts.next(), parts.next(), parts.next()) {
             (None, ..) => (None, None),
             // Only IPv4 has a time to live (RFC 8866 §5.7).
-            (Some(count), None, _) if family == "IP6" => (None, Some(count.parse().ok()?)),
-            (Some(ttl), None, _) => (Some(ttl.parse().ok()?), None),
+            (Some(count), None, _) if family == "IP6" => (None, Some(decimal(count)?)),
+            (Some(ttl), None, _) => (Some(decimal(ttl)?), None),
             (Some(ttl), Some(count), None) if family != "IP6" => {
-                (Some(ttl.parse().ok()?), Some(count.parse().ok()?))
+                (Some(decimal(ttl)?), Some(decimal(count)?))
             }
             _ => return None,
         };

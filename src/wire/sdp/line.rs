@@ -4,6 +4,7 @@ use memchr::memchr;
 
 use crate::message::Span;
 use crate::wire::mime::span;
+use crate::wire::octet::decimal;
 
 /// One line: a letter, `=` and a value, if it is a sound one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,8 +164,7 @@ pub(super) fn words(value: &[u8]) -> impl Iterator<Item = &str> {
 
 /// A decimal number without sign; `None` if it is none, or above `u64::MAX`.
 pub(super) fn number(digits: &str) -> Option<u64> {
-    let decimal = digits.bytes().all(|b| b.is_ascii_digit());
-    if decimal { digits.parse().ok() } else { None }
+    decimal(digits)
 }
 
 fn is_blank(octet: u8) -> bool {

@@ -2,7 +2,7 @@
 
 use super::text::{Param, blanks, number, token, utf8};
 use crate::message::Head;
-use crate::wire::octet::{HOST, run};
+use crate::wire::octet::{HOST, decimal, run};
 use crate::wire::uri::ipv6;
 
 /// One value of Via: where a request came along, and where its response goes.
@@ -50,7 +50,7 @@ impl<'a> Via<'a> {
     /// The port from which it was received: `Some(None)` where the sender asks for it (RFC 3581 §3).
     pub fn rport(&self) -> Option<Option<u16>> {
         let rport = self.param("rport")?;
-        Some(rport.and_then(|port| port.parse().ok()))
+        Some(rport.and_then(decimal))
     }
 
     /// The multicast address, or other host, to which the response is to go.
@@ -60,7 +60,7 @@ impl<'a> Via<'a> {
 
     /// The time to live of a multicast packet.
     pub fn ttl(&self) -> Option<u8> {
-        self.param("ttl").flatten()?.parse().ok()
+        decimal(self.param("ttl").flatten()?)
     }
 
     /// The value of the parameter of that name: `None` without the parameter, `Some(None)` for one without value. Names

@@ -323,6 +323,13 @@ fn dates_are_seconds() {
 }
 
 #[test]
+fn a_port_and_a_time_to_live_are_written_in_digits_alone() {
+    let head = head("Via: SIP/2.0/UDP h;rport=+5;ttl=+16, SIP/2.0/UDP h;rport=5;ttl=16");
+    let read: Vec<_> = head.vias().map(|via| (via.rport(), via.ttl())).collect();
+    assert_eq!(read, [(Some(None), None), (Some(Some(5)), Some(16))]);
+}
+
+#[test]
 fn vias_say_where_a_response_goes() {
     let head = head(
         "Via: SIP/2.0/UDP erlang.bell-telephone.com:5060;branch=z9hG4bK87asdks7, \
