@@ -26,7 +26,7 @@ pub(crate) fn jobs() -> Vec<Job> {
         Job::new(name, move || ours(&input))
             .gated("rsipstack", 4.0, move || stack(octets))
             .gated("sipx-sip", 4.0, move || sipx(&datagram))
-            .gated("parsip, index alone", 1.0, move || parsip(octets))
+            .beside("parsip, lines alone", move || parsip(octets))
     });
     let octets = MESSAGES[0].1;
     let message = parse(&Bytes::from_static(octets)).expect("sample");

@@ -33,14 +33,14 @@ pub(crate) fn jobs() -> Vec<Job> {
         format!("list of 1,000, {} B: parse", text.len()),
         move || lists::parse(&ours, &limits).expect("sample").entries.len(),
     )
-    .gated("roxmltree, a tree", 1.0, move || {
+    .gated("roxmltree, a tree", 2.8, move || {
         let tree = roxmltree::Document::parse(text).expect("sample");
         tree.descendants()
             .filter(|node| node.has_tag_name((LISTS, "entry")))
             .count()
     })
-    .beside("quick-xml, events", move || quick(text))
-    .beside("xmlparser, tokens", move || {
+    .gated("quick-xml, events", 2.8, move || quick(text))
+    .gated("xmlparser, tokens", 1.8, move || {
         xmlparser::Tokenizer::from(text)
             .filter(Result::is_ok)
             .count()
