@@ -1,16 +1,22 @@
 //! `message/cpim`: a message with headers of its own that travel from end to end (RFC 3862).
 
 use alloc::borrow::Cow;
-use alloc::string::String;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use memchr::memmem;
 use smallvec::SmallVec;
 
+use self::text::{bracketed, declaration, is_header_name, param, quoted, split, unescape};
 use super::mime::{self, read, span};
 use super::{date, imdn};
 use crate::message::Span;
 use crate::{Body, Flaw, Limits, Part, Status};
+
+mod text;
+mod write;
+
+pub(super) use text::is_token;
+pub use write::Writer;
 
 /// The media type (RFC 3862 §2.1).
 pub const MEDIA_TYPE: &str = "message/cpim";
@@ -379,153 +385,6 @@ impl<'a> Party<'a> {
     }
 }
 
-/// Writes a message, header by header.
-///
-/// Texts may hold anything: what RFC 3862 §2.3 wants escaped is. What cannot be written, as a URI that
-/// is none, [`Self::finish`] refuses.
-#[derive(Clone, Debug)]
-pub struct Writer {
-    out: BytesMut,
-    fields: usize,
-    flaw: Option<Flaw>,
-}
-
-impl Writer {
-    /// Begins a message from someone; the name may be empty.
-    pub fn new(name: &str, uri: &str) -> Self {
-        let writer = Self {
-            out: BytesMut::new(),
-            fields: 0,
-            flaw: None,
-        };
-        writer.party("From", name, uri)
-    }
-
-    /// For someone; the name may be empty.
-    #[must_use]
-    pub fn to(self, name: &str, uri: &str) -> Self {
-        self.party("To", name, uri)
-    }
-
-    /// With a courtesy copy for someone; the name may be empty.
-    #[must_use]
-    pub fn cc(self, name: &str, uri: &str) -> Self {
-        self.party("cc", name, uri)
-    }
-
-    /// Sent at that time, as RFC 3339 has it.
-    #[must_use]
-    pub fn date_time(self, date_time: &str) -> Self {
-        self.header("DateTime", date_time)
-    }
-
-    /// About this, in a language (RFC 3066) if that is known. Blanks around the text are left out.
-    #[must_use]
-    pub fn subject(mut self, language: Option<&str>, text: &str) -> Self {
-        let Some(language) = language else {
-            return self.header("Subject", text);
-        };
-        let is_tag = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';
-        self.check(
-            !language.is_empty() && language.bytes().all(is_tag),
-            "malformed language",
-        );
-        self.start("Subject");
-        self.out.put_slice(b";lang=");
-        self.out.put_slice(language.as_bytes());
-        self.end(text)
-    }
-
-    /// Declares a name space for the headers that follow; an empty prefix is that of names without.
-    #[must_use]
-    pub fn space(mut self, prefix: &str, uri: &str) -> Self {
-        self.check(prefix.is_empty() || is_name(prefix), "malformed prefix");
-        self.start("NS");
-        self.out.put_slice(b" ");
-        if !prefix.is_empty() {
-            self.out.put_slice(prefix.as_bytes());
-            self.out.put_slice(b" ");
-        }
-        self.uri(uri)
-    }
-
-    /// Any header whose value is text. Blanks around the text are left out.
-    #[must_use]
-    pub fn header(mut self, name: &str, text: &str) -> Self {
-        self.start(name);
-        self.end(text)
-    }
-
-    /// Any header whose value is a party; the name may be empty.
-    #[must_use]
-    pub fn party(mut self, header: &str, name: &str, uri: &str) -> Self {
-        self.start(header);
-        self.out.put_slice(b" ");
-        let plain = name.split(' ').all(is_token);
-        if plain {
-            self.out.put_slice(name.as_bytes());
-            self.out.put_slice(b" ");
-        } else if !name.is_empty() {
-            self.out.put_slice(b"\"");
-            escape(&mut self.out, name, Quotes::Escaped);
-            self.out.put_slice(b"\"");
-        }
-        self.uri(uri)
-    }
-
-    /// Ends the message with its content. `lines` are the content's MIME header lines, each ended by
-    /// CRLF.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with what was to be written, and where that would stand; status 400, or as
-    /// [`parse`].
-    pub fn finish(mut self, lines: &str, content: &[u8], limits: &Limits) -> Result<Message, Flaw> {
-        if let Some(flaw) = self.flaw {
-            return Err(flaw);
-        }
-        let head = self.out.len() + 2;
-        for piece in [b"\r\n", lines.as_bytes(), b"\r\n", content] {
-            self.out.put_slice(piece);
-        }
-        let message = parse(self.out.freeze(), limits)?;
-        // Were they others than ours, a line end would be where none may be.
-        let same = message.fields.len() == self.fields
-            && message.content.lines.len() == lines.len()
-            && message.content.content.len() == content.len();
-        same.then_some(message)
-            .ok_or(flaw(head, "malformed part header"))
-    }
-
-    fn check(&mut self, is_right: bool, what: &'static str) {
-        if !is_right && self.flaw.is_none() {
-            self.flaw = Some(flaw(self.out.len(), what));
-        }
-    }
-
-    fn start(&mut self, name: &str) {
-        self.check(is_header_name(name), "malformed header name");
-        self.fields += 1;
-        self.out.put_slice(name.as_bytes());
-        self.out.put_slice(b":");
-    }
-
-    fn uri(mut self, uri: &str) -> Self {
-        self.check(is_uri(uri), "malformed URI");
-        for piece in ["<", uri, ">\r\n"] {
-            self.out.put_slice(piece.as_bytes());
-        }
-        self
-    }
-
-    fn end(mut self, text: &str) -> Self {
-        self.out.put_slice(b" ");
-        escape(&mut self.out, text.trim_matches(' '), Quotes::Plain);
-        self.out.put_slice(b"\r\n");
-        self
-    }
-}
-
 /// Where the message's header ends, where the content's begins and ends, and where the content begins.
 fn divide(whole: &[u8], limits: &Limits) -> Result<(usize, usize, usize, usize), Flaw> {
     let window = whole.get(..limits.cpim_octets).unwrap_or(whole);
@@ -570,178 +429,6 @@ fn joined(head: &[u8]) -> Option<usize> {
         at += line.len();
     }
     begin.filter(|_| typed)
-}
-
-/// Name, parameters and value of a header line (RFC 3862 §3.6).
-fn split(at: usize, line: &str) -> Result<(&str, &str, &str), Flaw> {
-    if let Some(control) = line.bytes().position(|octet| octet.is_ascii_control()) {
-        return Err(flaw(at + control, "control character in header"));
-    }
-    let (name, rest) = line
-        .split_once(':')
-        .ok_or(flaw(at, "header without colon"))?;
-    if !is_header_name(name) {
-        return Err(flaw(at, "malformed header name"));
-    }
-    let mut after = rest;
-    while let Some((_, _, rest)) = param(after) {
-        after = rest;
-    }
-    let value = after
-        .strip_prefix(' ')
-        .filter(|value| !value.starts_with(' '));
-    let at = at + line.len() - after.len();
-    let value = value.ok_or(flaw(at, "not exactly one space before header value"))?;
-    let params = rest.get(..rest.len() - after.len()).unwrap_or_default();
-    Ok((name, params, value))
-}
-
-/// The parameter in front: its name, its value without quotes, and the rest.
-fn param(text: &str) -> Option<(&str, &str, &str)> {
-    let (name, rest) = text.strip_prefix(';')?.split_once('=')?;
-    is_name(name).then_some(())?;
-    if let Some((value, _, rest)) = quoted(rest) {
-        return Some((name, value, rest));
-    }
-    let (value, rest) = rest.split_at_checked(rest.find([';', ' ']).unwrap_or(rest.len()))?;
-    is_token(value).then_some((name, value, rest))
-}
-
-/// The quoted string in front, without and with its quotes, and the rest.
-fn quoted(text: &str) -> Option<(&str, &str, &str)> {
-    let inner = text.strip_prefix('"')?;
-    let mut escaped = false;
-    let end = inner.bytes().position(|octet| {
-        let ends = octet == b'"' && !escaped;
-        escaped = octet == b'\\' && !escaped;
-        ends
-    })?;
-    let (whole, rest) = text.split_at_checked(end + 2)?;
-    Some((inner.get(..end)?, whole, rest))
-}
-
-/// Prefix and URI that an NS header declares; the prefix is empty for names without.
-fn declaration(value: &str) -> Option<(&str, &str)> {
-    let (prefix, rest) = value.split_at_checked(value.find('<')?)?;
-    let prefix = prefix.trim_end_matches(' ');
-    (prefix.is_empty() || is_name(prefix)).then_some((prefix, bracketed(rest)?))
-}
-
-/// The URI in angle brackets that this is.
-fn bracketed(text: &str) -> Option<&str> {
-    let uri = text.strip_prefix('<')?.strip_suffix('>')?;
-    is_uri(uri).then_some(uri)
-}
-
-/// Whether this has the form of an absolute URI of any scheme (RFC 2396 §3).
-fn is_uri(text: &str) -> bool {
-    let is_scheme = |octet: u8| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet);
-    text.split_once(':').is_some_and(|(scheme, rest)| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.bytes().all(is_scheme)
-            && !rest.is_empty()
-            && rest
-                .bytes()
-                .all(|octet| octet.is_ascii_graphic() && !b"<>\"\\".contains(&octet))
-    })
-}
-
-fn is_header_name(text: &str) -> bool {
-    let (prefix, name) = text.split_once('.').unwrap_or(("x", text));
-    is_name(prefix) && is_name(name)
-}
-
-/// A Name of RFC 3862 §3.6.
-fn is_name(text: &str) -> bool {
-    let is_name = |octet: u8| octet.is_ascii_alphanumeric() || b"!#$%&'*+-^_`|~".contains(&octet);
-    !text.is_empty() && text.bytes().all(is_name)
-}
-
-/// A Token of RFC 3862 §3.6.
-pub(super) fn is_token(text: &str) -> bool {
-    let is_token = |c: char| c == '.' || !c.is_ascii() || is_name(c.encode_utf8(&mut [0; 4]));
-    !text.is_empty() && text.chars().all(is_token)
-}
-
-/// What becomes of double quotes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Quotes {
-    Plain,
-    Escaped,
-}
-
-/// Writes text with the escapes that RFC 3862 §2.3.1 wants, and no other.
-fn escape(out: &mut BytesMut, text: &str, quotes: Quotes) {
-    for c in text.chars() {
-        let short = match c {
-            '\\' => b"\\\\",
-            '\u{8}' => b"\\b",
-            '\t' => b"\\t",
-            '\n' => b"\\n",
-            '\r' => b"\\r",
-            '"' if quotes == Quotes::Escaped => b"\\\"",
-            c if c.is_ascii_control() => {
-                let _ = core::fmt::write(out, format_args!("\\u{:04x}", u32::from(c)));
-                continue;
-            }
-            c => {
-                out.put_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
-                continue;
-            }
-        };
-        out.put_slice(short);
-    }
-}
-
-/// Undoes escapes (RFC 3862 §2.3.1): one that is unknown stands for the character after it, and a
-/// backslash at the end for nothing. A character beyond UCS-2 is two escapes, as in Java.
-fn unescape(text: &str) -> Cow<'_, str> {
-    let Some((plain, mut rest)) = text.split_once('\\') else {
-        return Cow::Borrowed(text);
-    };
-    let mut out = String::from(plain);
-    loop {
-        let mut chars = rest.chars();
-        match chars.next() {
-            Some('b') => out.push('\u{8}'),
-            Some('t') => out.push('\t'),
-            Some('n') => out.push('\n'),
-            Some('r') => out.push('\r'),
-            Some('u') => match code(chars.as_str()) {
-                Some((c, after)) => {
-                    out.push(c);
-                    chars = after.chars();
-                }
-                None => out.push('u'),
-            },
-            Some(other) => out.push(other),
-            None => {}
-        }
-        let Some((plain, after)) = chars.as_str().split_once('\\') else {
-            out.push_str(chars.as_str());
-            return Cow::Owned(out);
-        };
-        out.push_str(plain);
-        rest = after;
-    }
-}
-
-/// The character whose number is in front, and the rest; `None` where no number is.
-fn code(text: &str) -> Option<(char, &str)> {
-    let unit = |text: &str| {
-        let digits = text.get(..4)?;
-        let all_hex = digits.bytes().all(|octet| octet.is_ascii_hexdigit());
-        all_hex.then(|| u16::from_str_radix(digits, 16).ok())?
-    };
-    let (first, rest) = (unit(text)?, text.get(4..)?);
-    let second = rest.strip_prefix("\\u").and_then(unit);
-    match char::decode_utf16([first].into_iter().chain(second)).next()? {
-        Ok(c) => {
-            let used = if c.len_utf16() == 2 { 6 } else { 0 };
-            Some((c, rest.get(used..)?))
-        }
-        Err(_) => Some((char::REPLACEMENT_CHARACTER, rest)),
-    }
 }
 
 fn flaw(at: usize, what: &'static str) -> Flaw {
