@@ -17,12 +17,15 @@ use simple_im::wire::msrp::{self, Decoder, Piece, write_end, write_report, write
 use simple_im::wire::sip::{Message, parse, parse_request, write_request, write_response};
 use simple_im::wire::{lists, sdp};
 use simple_im::{
-    Chunk, ChunkId, ClientTxn, Continuation, Entry, FailureReport, Head, Limits, Method, Outgoing,
+    Chunk, ChunkId, ClientTxn, Continuation, Entry, FailureReport, Limits, Method, Outgoing,
 };
 use simple_im::{Reply, Report, Status, Tag, Token};
 
 mod common;
+#[path = "common/routing.rs"]
+mod routing;
 use common::{VIA, near_ends, prose, uri};
+use routing::routing;
 
 const MESSAGES: [(&str, &[u8]); 4] = [
     ("message", include_bytes!("data/message.sip")),
@@ -40,17 +43,6 @@ fn memcpy(group: &mut BenchmarkGroup<'_, WallTime>, octets: &[u8]) {
     group.bench_function("limit: memcpy", |b| {
         b.iter(|| out.copy_from_slice(black_box(octets)));
     });
-}
-
-/// What a transaction layer and routing read.
-fn routing(head: &Head) -> usize {
-    head.from_tag().map_or(0, str::len)
-        + head.to_tag().map_or(0, str::len)
-        + head.call_id().len()
-        + head.cseq() as usize
-        + head.header("Via").map_or(0, str::len)
-        + head.contact().map_or(0, |contact| contact.uri.len())
-        + usize::from(head.max_forwards().unwrap_or_default())
 }
 
 fn sip_read(c: &mut Criterion) {

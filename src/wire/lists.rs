@@ -255,36 +255,16 @@ impl Reader<'_> {
             at => at,
         };
         self.count(at)?;
-        let (mut copy, mut anonymize, mut count) = (None, false, None);
-        // What is spelt right counts, where both are there.
-        for space in [COPY_CONTROL_MISSPELT, COPY_CONTROL] {
-            let controls = node.attributes().filter(|it| it.namespace() == Some(space));
-            for control in controls {
-                let value = control.value().trim();
-                match control.name() {
-                    "copyControl" => {
-                        copy = match value {
-                            "to" => Some(CopyControl::To),
-                            "cc" => Some(CopyControl::Cc),
-                            "bcc" => Some(CopyControl::Bcc),
-                            // What is not understood must not make anybody visible.
-                            _ => None,
-                        }
-                    }
-                    "anonymize" => anonymize = matches!(value, "true" | "1"),
-                    "count" => count = value.parse().ok(),
-                    _ => {}
-                }
-            }
-        }
-        let display_name = shown(node);
-        if display_name.is_some() || count.is_some() {
-            let note = Note {
-                display_name,
-                count,
-            };
-            self.list.annotate(self.found.len(), note);
-        }
+        let Controls {
+            copy,
+            anonymize,
+            count,
+        } = Controls::of(node);
+        let note = Note {
+            display_name: shown(node),
+            count,
+        };
+        self.list.annotate(self.found.len(), note);
         self.storage.put_slice(uri.as_bytes());
         self.found.push((self.storage.len(), at, copy, anonymize));
         Ok(())
@@ -324,6 +304,43 @@ impl Reader<'_> {
         list.references
             .sort_by_key(|reference| (reference.list, reference.at));
         Ok(list)
+    }
+}
+
+/// What the attributes of RFC 5364 say of an entry.
+#[derive(Default)]
+struct Controls {
+    copy: Option<CopyControl>,
+    anonymize: bool,
+    count: Option<u32>,
+}
+
+impl Controls {
+    fn of(node: Node<'_, '_>) -> Self {
+        let mut controls = Self::default();
+        // What is spelt right counts, where both are there.
+        for space in [COPY_CONTROL_MISSPELT, COPY_CONTROL] {
+            let own = node.attributes().filter(|it| it.namespace() == Some(space));
+            for (name, value) in own.map(|it| (it.name(), it.value().trim())) {
+                match name {
+                    "copyControl" => controls.copy = copy_of(value),
+                    "anonymize" => controls.anonymize = matches!(value, "true" | "1"),
+                    "count" => controls.count = value.parse().ok(),
+                    _ => {}
+                }
+            }
+        }
+        controls
+    }
+}
+
+/// What is not understood must not make anybody visible.
+fn copy_of(value: &str) -> Option<CopyControl> {
+    match value {
+        "to" => Some(CopyControl::To),
+        "cc" => Some(CopyControl::Cc),
+        "bcc" => Some(CopyControl::Bcc),
+        _ => None,
     }
 }
 

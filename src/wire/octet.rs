@@ -101,11 +101,11 @@ const fn classes() -> [Class; 256] {
     table = remove(table, b"<>&\"\xEF", TEXT);
     table = remove(table, b">=\"' \t\r\n\x0C", TAG);
     let mut control = 0;
-    while control < b' ' {
+    while control <= b' ' {
         table = remove(table, &[control], VALUE | VISIBLE | TEXT);
         control += 1;
     }
-    table = remove(table, b" ", VALUE | VISIBLE);
+    table = add(table, b" ", TEXT);
     table = add(table, ALPHANUM, URI | TOKEN | NAME | SCHEME | HOST);
     table = add(table, b"-_.!~*'()", URI);
     table = add(table, b"&=+$,;?/", USER);

@@ -208,7 +208,7 @@ impl Found {
         let colon = memchr(b':', attribute).unwrap_or(attribute.len());
         let (name, value) = attribute.split_at_checked(colon).unwrap_or_default();
         let value = value.get(1..).unwrap_or_default();
-        let number = || line::number(line::text(value));
+        let number = || decimal(line::text(value));
         let direction = match name.trim_ascii() {
             b"path" => return first(&mut self.path, line, value),
             b"accept-types" => return first(&mut self.accept_types, line, value),
@@ -246,8 +246,7 @@ impl Description {
         };
         let slash = ports.iter().position(|octet| *octet == b'/');
         let port = ports.get(..slash.unwrap_or(ports.len()));
-        let port = line::number(port.map(line::text).unwrap_or_default());
-        let port = port.and_then(|port| u16::try_from(port).ok());
+        let port = port.and_then(|port| decimal(line::text(port)));
         let ports_at = crate::wire::octet::offset(text, ports);
         self.media.push(Media {
             text: text.clone(),

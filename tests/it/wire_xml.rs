@@ -133,16 +133,19 @@ fn what_no_document_can_hold_is_replaced_and_its_neighbours_are_not() {
     );
 }
 
+/// Reads a conference of which this is all.
+fn conference_of(inner: &str) -> Result<conference::Notification, &'static str> {
+    let xml = format!(
+        "<conference-info xmlns='urn:ietf:params:xml:ns:conference-info' entity='x' \
+         version='1'>{inner}</conference-info>"
+    );
+    conference::parse(xml.as_bytes(), &Limits::default()).map_err(|flaw| flaw.what)
+}
+
 #[test]
 fn cc_100_what_stands_in_quotes_is_no_attribute_and_ends_no_tag() {
     let limits = Limits::default();
-    let read = |attributes: &str| {
-        let xml = format!(
-            "<conference-info xmlns='urn:ietf:params:xml:ns:conference-info' entity='x' \
-             version='1'><a{attributes}/></conference-info>"
-        );
-        conference::parse(xml.as_bytes(), &limits).map_err(|flaw| flaw.what)
-    };
+    let read = |attributes: &str| conference_of(&format!("<a{attributes}/>"));
     let equals = "=".repeat(limits.xml_attributes + 1);
     assert!(read(&format!(" b='{equals}' c=\"'{equals}'\"")).is_ok());
     let attributes = |n: usize| -> String { (0..n).map(|n| format!(" a{n}='>'")).collect() };
@@ -155,14 +158,7 @@ fn cc_100_what_stands_in_quotes_is_no_attribute_and_ends_no_tag() {
 
 #[test]
 fn cc_100_name_spaces_are_bounded_in_scope_and_in_all() {
-    let limits = Limits::default();
-    let read = |inner: &str| {
-        let xml = format!(
-            "<conference-info xmlns='urn:ietf:params:xml:ns:conference-info' entity='x' \
-             version='1'>{inner}</conference-info>"
-        );
-        conference::parse(xml.as_bytes(), &limits).map_err(|flaw| flaw.what)
-    };
+    let read = conference_of;
     let declared = |n: usize| -> String { (0..n).map(|n| format!(" xmlns:a{n} = 'u'")).collect() };
     assert!(read(&format!("<a{}><b/></a>", declared(31))).is_ok());
     // One more is in scope than may be, in one element or in two.

@@ -3,11 +3,14 @@
 use bytes::{Bytes, BytesMut};
 use rsipstack::sip::{HeadersExt, SipMessage, prelude::ToTypedHeader, typed};
 use simple_im::wire::sip::{Message, parse, write};
-use simple_im::{Body, Head};
 use sipx_sip::headers::{CSeq, CallId, Contact, From, MaxForwards, To, Via};
 use sipx_sip::{Headers, Limits};
 
 use crate::Job;
+
+#[path = "../../common/routing.rs"]
+mod routing;
+use routing::routing;
 
 const MESSAGES: [(&str, &[u8]); 4] = [
     ("MESSAGE", include_bytes!("../../data/message.sip")),
@@ -50,19 +53,9 @@ pub(crate) fn jobs() -> Vec<Job> {
 }
 
 fn ours(input: &Bytes) -> usize {
-    let routing = |head: &Head, body: &Body| {
-        head.from_tag().map_or(0, str::len)
-            + head.to_tag().map_or(0, str::len)
-            + head.call_id().len()
-            + head.cseq() as usize
-            + head.header("Via").map_or(0, str::len)
-            + head.contact().map_or(0, |contact| contact.uri.len())
-            + usize::from(head.max_forwards().unwrap_or_default())
-            + body.whole().len()
-    };
     match parse(input).expect("sample") {
-        Message::Request(request) => routing(&request.head, &request.body),
-        Message::Response(response) => routing(&response.head, &response.body),
+        Message::Request(request) => routing(&request.head) + request.body.whole().len(),
+        Message::Response(response) => routing(&response.head) + response.body.whole().len(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::line::{number, text, words};
+use super::line::{text, words};
 use crate::wire::octet::decimal;
 
 /// `o=`: who made the description, and which version of it this is (RFC 8866 §5.2).
@@ -126,7 +126,7 @@ pub struct Bandwidth<'a> {
 impl<'a> Bandwidth<'a> {
     pub(super) fn read(value: &'a [u8]) -> Option<Self> {
         let (kind, value) = text(value).split_once(':')?;
-        let value = number(value.trim_ascii())?;
+        let value = decimal(value.trim_ascii())?;
         (!kind.is_empty() && is_visible(kind)).then_some(Self { kind, value })
     }
 }
@@ -142,7 +142,7 @@ pub struct Time {
 
 impl Time {
     pub(super) fn read(value: &[u8]) -> Option<Self> {
-        let mut words = words(value).map(number);
+        let mut words = words(value).map(decimal);
         match (words.next(), words.next(), words.next()) {
             (Some(Some(start)), Some(Some(stop)), None) => Some(Self { start, stop }),
             _ => None,

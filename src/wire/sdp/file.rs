@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use memchr::memchr;
 
 use super::attribute::hex;
-use super::line::{self, number};
+use super::line;
 use super::{Media, flaw};
 use crate::Flaw;
-use crate::wire::octet::offset;
+use crate::wire::octet::{decimal, offset};
 use crate::wire::uri::unescape;
 
 /// A file, as its attributes describe it: what was read, or what is to be written.
@@ -174,7 +174,7 @@ impl Media {
             .or_else(|| said("filename").map(Cow::Borrowed));
         let media_type = || said("filetype").map(Cow::Borrowed);
         file.media_type = file.media_type.take().or_else(media_type);
-        let size = || said("filesize").and_then(number).or(self.filelength);
+        let size = || said("filesize").and_then(decimal).or(self.filelength);
         file.size = file.size.or_else(size);
         let disposition = || match said("disposition") {
             Some("inline") => Some("render"),
@@ -311,7 +311,7 @@ impl<'a> Selector<'a> {
                 let name = quoted.filter(|name| !name.is_empty() && !name.contains(&b'"'));
                 Self::Name(FileName(name.ok_or("name of a file is not in quotes")?))
             }
-            b"size" => Self::Size(number(line::text(value)).ok_or("size of a file is no number")?),
+            b"size" => Self::Size(decimal(line::text(value)).ok_or("size of a file is no number")?),
             b"type" => Self::Type(FileType::read(value).ok_or("type of a file is malformed")?),
             b"hash" => Self::Hash(Hash::read(value).ok_or("hash of a file is malformed")?),
             _ => Self::Other(text),
@@ -467,10 +467,10 @@ impl<'a> FileDates<'a> {
 impl FileRange {
     fn read(value: &str) -> Option<Self> {
         let (start, stop) = value.split_once('-')?;
-        let start = number(start).filter(|start| *start > 0)?;
+        let start = decimal(start).filter(|start| *start > 0)?;
         let stop = match stop {
             "*" => None,
-            stop => Some(number(stop).filter(|stop| *stop >= start)?),
+            stop => Some(decimal(stop).filter(|stop| *stop >= start)?),
         };
         Some(Self { start, stop })
     }

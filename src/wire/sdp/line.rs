@@ -4,7 +4,6 @@ use memchr::memchr;
 
 use crate::message::Span;
 use crate::wire::mime::span;
-use crate::wire::octet::decimal;
 
 /// One line: a letter, `=` and a value, if it is a sound one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,11 +159,6 @@ pub(super) fn words(value: &[u8]) -> impl Iterator<Item = &str> {
     text(value)
         .split([' ', '\t'])
         .filter(|word| !word.is_empty())
-}
-
-/// A decimal number without sign; `None` if it is none, or above `u64::MAX`.
-pub(super) fn number(digits: &str) -> Option<u64> {
-    decimal(digits)
 }
 
 fn is_blank(octet: u8) -> bool {
