@@ -1,3 +1,5 @@
+//! Offers and answers, case by case.
+
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,3 +1,5 @@
+//! Members and recipients, case by case.
+
 #![allow(clippy::unwrap_used)]
 
 extern crate std;
